@@ -1,0 +1,16 @@
+export { HushError, errorOf, errorTable, isErrorCode, reportOf } from './errors.ts';
+export type { ErrorCode, ErrorDetails, ErrorReport } from './errors.ts';
+export {
+  createFrameEncoder,
+  createFrameReader,
+  decodeMessage,
+  prefixBytes,
+  protocolVersion,
+  protocolVersions,
+} from './frames.ts';
+export type { FrameEncoder, FrameReader, OnFrame } from './frames.ts';
+export { defaultProfile, isProfileName, parseProfileName, parseReference, parseSecretPath } from './names.ts';
+export type { ProfileName, SecretPath, SecretReference } from './names.ts';
+export { cryptoHandle, gateOrder, isOperationName, operations } from './operations.ts';
+export type { GateName, Limits, OperationName, ParamsOf, ResultOf } from './operations.ts';
+export type { Right, SimpleRight } from './rights.ts';

@@ -1,0 +1,59 @@
+import { HushError } from './errors.ts';
+
+/** A profile's name: 1-64 bytes of `[A-Za-z0-9_-]`, starting with a letter or digit. */
+export type ProfileName = string & { readonly __brand: 'ProfileName' };
+
+/** The path of a secret inside one profile: `<scope>/<name>`. */
+export interface SecretPath {
+  readonly scope: string;
+  readonly name: string;
+  /** `<scope>/<name>`, as it was written. */
+  readonly text: string;
+}
+
+/** A reference to a secret from anywhere: `hush://<profile>/<scope>/<name>`. */
+export interface SecretReference {
+  readonly profile: ProfileName;
+  readonly path: SecretPath;
+}
+
+/** The profile that commands mean when none is named. */
+export const defaultProfile = 'default';
+
+const profilePattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+const pathPattern = /^(global|(?:ws|pr):([^/]*))\/([^/]*)$/s;
+const referencePattern = /^hush:\/\/([^/]*)\/(.*)$/s;
+
+const isName = (text: string): boolean => namePattern.test(text) && !text.includes('..');
+
+/** Whether the text is a profile's name. */
+export function isProfileName(text: string): text is ProfileName {
+  return profilePattern.test(text);
+}
+
+/** The profile's name that the text is. Throws INVALID_NAME. */
+export function parseProfileName(text: string): ProfileName {
+  if (isProfileName(text)) return text;
+  throw new HushError('INVALID_NAME', 'that is not the name of a profile', {
+    hint: 'a profile is 1-64 of A-Z a-z 0-9 _ -, starting with a letter or digit',
+  });
+}
+
+/** The path that the text is: scope `global`, `ws:<id>` or `pr:<id>`, a slash, a name. Throws INVALID_NAME. */
+export function parseSecretPath(text: string): SecretPath {
+  const [, scope, id, name] = pathPattern.exec(text) ?? [];
+  if (scope === undefined || name === undefined || !isName(name) || (id !== undefined && !isName(id))) {
+    throw new HushError('INVALID_NAME', 'that is not the path of a secret');
+  }
+  return { scope, name, text };
+}
+
+/** The reference that the text is: `hush://<profile>/<scope>/<name>`. Throws INVALID_NAME. */
+export function parseReference(text: string): SecretReference {
+  const [, profile, path] = referencePattern.exec(text) ?? [];
+  if (profile === undefined || path === undefined) {
+    throw new HushError('INVALID_NAME', 'that is not a reference', { hint: 'hush://<profile>/<scope>/<name>' });
+  }
+  return { profile: parseProfileName(profile), path: parseSecretPath(path) };
+}

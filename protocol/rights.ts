@@ -1,0 +1,21 @@
+/** A right that is had or not had on a profile as a whole. */
+export type SimpleRight = 'keys' | 'unlock' | 'lock' | 'audit' | 'admin' | 'status';
+
+/** What an operation needs to be allowed, in the terms that grants speak of. Paths are `<scope>/<name>`. */
+export type Right =
+  | { readonly kind: 'read' | 'write' | 'delete' | 'list'; readonly path: string }
+  /** One coordinate of the platform; no tenant is the tenant `''`. */
+  | {
+      readonly kind: 'crypto';
+      readonly keyring: string;
+      readonly namespace: string;
+      readonly key: string;
+      readonly tenant?: string;
+    }
+  /** Anything at all on a keyring: what handing out its digest key asks for. */
+  | { readonly kind: 'keyring'; readonly keyring: string }
+  /** To ask for a list at all; what it shows is decided by `list`, name by name. */
+  | { readonly kind: 'listing' }
+  | { readonly kind: SimpleRight }
+  /** To stop the daemon: for its owner and operators, on no profile in particular. */
+  | { readonly kind: 'daemon' };
