@@ -9,6 +9,9 @@ export const protocolVersions: readonly number[] = [1];
 /** The bytes of a frame's length prefix: an unsigned 32-bit big-endian count of the bytes that follow. */
 export const prefixBytes = 4;
 
+/** The bytes that most messages fit in, values of the usual limit included. */
+const usualBytes = 128 * 1024;
+
 /** msgpackr starts a message only where this many bytes are free, and grows the buffer otherwise. */
 const packerSlack = 4096;
 
@@ -21,7 +24,8 @@ function sizeBound(value: unknown): number {
   if (Array.isArray(value)) return value.reduce((sum: number, item) => sum + sizeBound(item), 5);
   if (typeof value === 'object' && value !== null) {
     let sum = 5;
-    for (const [key, item] of Object.entries(value)) sum += 5 + key.length * 3 + sizeBound(item);
+    // Messages are plain objects; `for in` makes no array of their entries.
+    for (const key in value) sum += 5 + key.length * 3 + sizeBound(value[key as keyof typeof value]);
     return sum;
   }
   return 9;
@@ -43,24 +47,25 @@ export interface FrameEncoder {
 export function createFrameEncoder(): FrameEncoder {
   const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true });
   const newBuffer = (bytes: number): Buffer => Buffer.from(new ArrayBuffer(bytes));
-  const usual = newBuffer(128 * 1024);
+  const slotOf = (buffer: Buffer) => ({ buffer, body: buffer.subarray(prefixBytes) });
+  const usual = slotOf(newBuffer(usualBytes));
   return {
     encode(message, maxBytes, take) {
       const bound = sizeBound(message) + prefixBytes + packerSlack;
-      const buffer = bound <= usual.byteLength ? usual : newBuffer(bound);
-      packr.useBuffer(buffer.subarray(prefixBytes));
-      const body = packr.encode(message);
-      const length = body.byteLength;
+      const { buffer, body } = bound <= usualBytes ? usual : slotOf(newBuffer(bound));
+      packr.useBuffer(body);
+      const length = packr.encode(message).byteLength;
       try {
         if (length > maxBytes) {
           throw new HushError('TOO_LARGE', `the message has ${length} bytes, the limit is ${maxBytes}`, {
             limit: 'frameBytes',
           });
         }
-        buffer.writeUInt32BE(length, 0);
+        for (let i = 0; i < prefixBytes; i++) buffer[i] = (length >>> (24 - 8 * i)) & 0xff;
         return take(buffer.subarray(0, prefixBytes + length));
       } finally {
-        buffer.fill(0, 0, prefixBytes + length);
+        // Buffer's own `fill` looks at its arguments for longer than this takes.
+        Uint8Array.prototype.fill.call(buffer, 0, 0, prefixBytes + length);
       }
     },
   };
@@ -86,7 +91,7 @@ export interface FrameReader {
   push(chunk: Uint8Array, onFrame: OnFrame): void;
   /** Whether bytes are kept: a begun frame, or frames put off by `onFrame`. */
   pending(): boolean;
-  /** Wipes what is kept. */
+  /** Wipes what is kept, and takes nothing any more; `onFrame` may call it too. */
   wipe(): void;
 }
 
@@ -97,8 +102,9 @@ export type OnFrame = (bytes: Uint8Array, start: number, end: number) => boolean
 export function createFrameReader(maxBytes: number): FrameReader {
   let kept = new Uint8Array(new ArrayBuffer(0));
   let keptLength = 0;
+  let isOver = false;
 
-  const wipe = (): void => {
+  const drop = (): void => {
     kept.fill(0);
     kept = new Uint8Array(new ArrayBuffer(0));
     keptLength = 0;
@@ -115,6 +121,9 @@ export function createFrameReader(maxBytes: number): FrameReader {
     kept.set(rest, keptLength);
     keptLength = needed;
   };
+
+  /** Whether `onFrame` has just called `wipe`; a function, since the compiler does not see that it can. */
+  const hasEnded = (): boolean => isOver;
 
   /** Hands over the whole frames of `bytes[0, length)`; answers how many bytes they took. */
   const cut = (bytes: Uint8Array, length: number, onFrame: OnFrame): number => {
@@ -139,15 +148,17 @@ export function createFrameReader(maxBytes: number): FrameReader {
 
   return {
     push(chunk, onFrame) {
+      if (isOver) return;
       if (keptLength === 0) {
         const taken = cut(chunk, chunk.byteLength, onFrame);
-        if (taken < chunk.byteLength) keep(chunk.subarray(taken));
+        if (taken < chunk.byteLength && !hasEnded()) keep(chunk.subarray(taken));
         return;
       }
       keep(chunk);
       const taken = cut(kept, keptLength, onFrame);
+      if (hasEnded()) return;
       if (taken === keptLength) {
-        wipe();
+        drop();
       } else if (taken > 0) {
         kept.copyWithin(0, taken, keptLength);
         kept.fill(0, keptLength - taken, keptLength);
@@ -155,6 +166,9 @@ export function createFrameReader(maxBytes: number): FrameReader {
       }
     },
     pending: () => keptLength > 0,
-    wipe,
+    wipe() {
+      isOver = true;
+      drop();
+    },
   };
 }

@@ -21,11 +21,8 @@ export interface SecretReference {
 export const defaultProfile = 'default';
 
 const profilePattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
-const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
-const pathPattern = /^(global|(?:ws|pr):([^/]*))\/([^/]*)$/s;
+const pathPattern = /^(global|(?:ws|pr):[A-Za-z0-9][A-Za-z0-9._-]{0,127})\/([A-Za-z0-9][A-Za-z0-9._-]{0,127})$/;
 const referencePattern = /^hush:\/\/([^/]*)\/(.*)$/s;
-
-const isName = (text: string): boolean => namePattern.test(text) && !text.includes('..');
 
 /** Whether the text is a profile's name. */
 export function isProfileName(text: string): text is ProfileName {
@@ -42,8 +39,10 @@ export function parseProfileName(text: string): ProfileName {
 
 /** The path that the text is: scope `global`, `ws:<id>` or `pr:<id>`, a slash, a name. Throws INVALID_NAME. */
 export function parseSecretPath(text: string): SecretPath {
-  const [, scope, id, name] = pathPattern.exec(text) ?? [];
-  if (scope === undefined || name === undefined || !isName(name) || (id !== undefined && !isName(id))) {
+  const match = pathPattern.exec(text);
+  const scope = match?.[1];
+  const name = match?.[2];
+  if (scope === undefined || name === undefined || text.includes('..')) {
     throw new HushError('INVALID_NAME', 'that is not the path of a secret');
   }
   return { scope, name, text };
