@@ -20,7 +20,9 @@ declare module 'better-sqlite3-multiple-ciphers' {
     interface Database {
       readonly inTransaction: boolean;
       prepare<Parameters extends unknown[], Result = unknown>(source: string): Statement<Parameters, Result>;
-      transaction<Parameters extends unknown[]>(body: (...parameters: Parameters) => void): Transaction<Parameters>;
+      transaction<Parameters extends unknown[]>(
+        body: (...parameters: Parameters) => void,
+      ): Transaction<Parameters>;
       exec(source: string): this;
       /** Reads the key from this very memory; returns SQLite's result code. */
       key(key: Buffer): number;

@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { HushError } from '../../protocol/errors.ts';
+import { newBytes, wipe } from '../memory/plain-bytes.ts';
+import { diskError, errnoOf } from './disk-errors.ts';
+import { openSafeFile } from './safety.ts';
+
+/**
+ * The bytes of a file that nobody else can reach, or undefined if there is none. They are the only copy, and the
+ * caller's to wipe. Throws UNSAFE_MODE, TOO_LARGE past `maxBytes`, or UNAVAILABLE.
+ */
+export function readSafeFile(path: string, maxBytes: number): Uint8Array<ArrayBuffer> | undefined {
+  if (!exists(path)) return undefined;
+  const fd = openSafeFile(path, constants.O_RDONLY);
+  try {
+    const { size } = fstatSync(fd);
+    if (size > maxBytes) throw new HushError('TOO_LARGE', `${path} is larger than ${maxBytes} bytes`);
+    return readWhole(fd, newBytes(size));
+  } catch (error) {
+    throw diskError(`cannot read ${path}`, error);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Puts bytes into a file so that a crash at any moment leaves the old content or the new: a temporary file of mode
+ * 0600 beside it, synced, renamed over it, and the folder synced. A link in the file's place is replaced, not
+ * followed. Throws UNAVAILABLE; then the old content stands, except that a failure of the last step leaves the new.
+ */
+export function writeFileAtomic(path: string, bytes: Uint8Array): void {
+  const temporary = `${path}.new-${randomBytes(6).toString('hex')}`;
+  const fd = openSafeFile(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
+  try {
+    writeAndClose(fd, bytes);
+    renameSync(temporary, path);
+  } catch (error) {
+    unlinkSync(temporary);
+    throw diskError(`cannot write ${path}`, error);
+  }
+  syncFolder(dirname(path));
+}
+
+/** Makes the names in a folder durable. Throws UNAVAILABLE. */
+export function syncFolder(path: string): void {
+  try {
+    const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw diskError(`cannot sync ${path}`, error);
+  }
+}
+
+function writeAndClose(fd: number, bytes: Uint8Array): void {
+  try {
+    let offset = 0;
+    while (offset < bytes.length) offset += writeSync(fd, bytes, offset, bytes.length - offset);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    lstatSync(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false;
+    throw diskError(`cannot look at ${path}`, error);
+  }
+}
+
+function readWhole(fd: number, bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  try {
+    let length = 0;
+    while (length < bytes.length) {
+      const count = readSync(fd, bytes, length, bytes.length - length, length);
+      if (count === 0) throw new HushError('UNAVAILABLE', 'a file became shorter while it was read');
+      length += count;
+    }
+    return bytes;
+  } catch (error) {
+    wipe(bytes);
+    throw error;
+  }
+}

@@ -1,0 +1,58 @@
+import { HushError } from '../protocol/errors.ts';
+
+/** The size of a master key in bytes. */
+export const masterKeyBytes = 32;
+
+const base64Alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+const hexAlphabet = '0123456789abcdef';
+
+/**
+ * Decodes the text of a master key into the 32 bytes of `key`: exactly 64 hex digits, or the base64 of exactly 32
+ * bytes (RFC 4648 §4, with or without its `=`). It works on bytes, because a string could not be wiped. Throws
+ * BAD_REQUEST that names `what`, and leaves `key` wiped, for anything else.
+ */
+export function parseMasterKey(text: Uint8Array, key: Uint8Array, what: string): void {
+  const decoded = text.length === 2 * masterKeyBytes ? decodeHex(text, key) : decodeBase64(text, key);
+  if (decoded) return;
+  key.fill(0);
+  throw new HushError('BAD_REQUEST', `${what} is not a key: it does not stand for exactly 32 bytes`, {
+    hint: 'a key is 64 hex digits, or the base64 of 32 bytes (44 characters, or 43 without the =)',
+  });
+}
+
+function decodeHex(text: Uint8Array, key: Uint8Array): boolean {
+  for (let index = 0; index < masterKeyBytes; index += 1) {
+    const high = digitOf(hexAlphabet, text[2 * index], true);
+    const low = digitOf(hexAlphabet, text[2 * index + 1], true);
+    if (high < 0 || low < 0) return false;
+    key[index] = (high << 4) | low;
+  }
+  return true;
+}
+
+function decodeBase64(text: Uint8Array, key: Uint8Array): boolean {
+  const padded = text.length === 44 && text[43] === '='.charCodeAt(0);
+  if (!padded && text.length !== 43) return false;
+  let bits = 0;
+  let held = 0;
+  let next = 0;
+  for (let index = 0; index < 43; index += 1) {
+    const digit = digitOf(base64Alphabet, text[index], false);
+    if (digit < 0) return false;
+    held = (held << 6) | digit;
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    key[next] = held >> bits;
+    next += 1;
+    held &= (1 << bits) - 1;
+  }
+  // 43 digits are 258 bits: the two left over are zero in the one right spelling of a key.
+  return held === 0;
+}
+
+function digitOf(alphabet: string, code: number | undefined, anyCase: boolean): number {
+  if (code === undefined || code > 0x7f) return -1;
+  const character = String.fromCharCode(code);
+  return alphabet.indexOf(anyCase ? character.toLowerCase() : character);
+}
