@@ -1,0 +1,293 @@
+import { z } from 'zod';
+
+import { HushError } from '../../protocol/errors.ts';
+import { concatBytes, equalBytes, newBytes } from '../memory/plain-bytes.ts';
+import { keysetMacPrefix } from './contexts.ts';
+import { refuseNewerFormat } from './header.ts';
+import { hmacSha256 } from './hmac.ts';
+import { bytesOfBase64, bytesOfHex, hexOf, utf8 } from './text.ts';
+
+/** What a key of the key set is for. */
+export type KeyUse = 'dek' | 'digest' | 'name-index' | 'audit';
+
+/** `active` seals and opens, `retired` only opens, `destroyed` is gone for good; there is no way back. */
+export type KeyState = 'active' | 'retired' | 'destroyed';
+
+const hex16 = z.string().regex(/^[0-9a-f]{16}$/);
+const time = z.iso.datetime({ precision: 3 });
+const text = z.string().max(512);
+const wrappedLength = 12 + 32 + 16;
+
+const keyEntry = z.strictObject({
+  seq: z.int().min(1),
+  type: z.literal('key'),
+  id: hex16,
+  use: z.enum(['dek', 'digest', 'name-index', 'audit']),
+  keyring: text,
+  tenant: text,
+  version: z.int().min(1).max(0xffffffff),
+  /** Empty once the key is destroyed and the key set was written anew without it. */
+  wrapped: z.string().refine((value) => value === '' || bytesOfBase64(value)?.length === wrappedLength),
+  createdAt: time,
+  by: text,
+});
+const stateEntry = z.strictObject({
+  seq: z.int().min(1),
+  type: z.literal('state'),
+  key: hex16,
+  state: z.enum(['active', 'retired', 'destroyed']),
+  at: time,
+  by: text,
+});
+const entrySchema = z.discriminatedUnion('type', [keyEntry, stateEntry]);
+
+/** A key of the key set as its entry says. */
+export type KeyEntry = z.infer<typeof keyEntry>;
+/** A change of a key's state as its entry says. */
+export type StateEntry = z.infer<typeof stateEntry>;
+/** One line of the key set after the first, without its MAC. */
+export type KeysetEntry = KeyEntry | StateEntry;
+/** An entry before it has its place in the chain. */
+export type NewEntry = Omit<KeyEntry, 'seq'> | Omit<StateEntry, 'seq'>;
+
+/** A key and the state it is in now, with when and by whom that came about. */
+export interface KeyRecord {
+  readonly entry: KeyEntry;
+  readonly state: KeyState;
+  readonly stateAt: string;
+  readonly stateBy: string;
+}
+
+/** A key set whose chain has verified. It never changes; `addEntries` gives the next one. */
+export interface Keyset {
+  readonly vaultId: string;
+  /** Raised when the whole key set is written anew (under a new vault key, or without a destroyed key). */
+  readonly generation: number;
+  /** All lines without their LF, the first one included: the same text in the file and in the vault. */
+  readonly lines: readonly string[];
+  /** The last entry: what the vault's root holds to notice a key set that was put back. */
+  readonly head: { readonly seq: number; readonly mac: Uint8Array };
+  /** All keys by id, in the order of their birth. */
+  readonly keys: ReadonlyMap<string, KeyRecord>;
+}
+
+/** A line is at most this long, and a file of them as many bytes as 64 MiB. */
+export const keysetLimits = { lineBytes: 8192, bytes: 64 * 1024 * 1024 } as const;
+
+const magic = 'hushd-keyset';
+const format = 1;
+const firstLinePattern = /^hushd-keyset 1 ([0-9a-f]{32}) ([1-9][0-9]{0,14})$/;
+const linePattern = /^(\{.*),"mac":"([0-9a-f]{64})"\}$/s;
+
+const forged = (line: number, why: string): HushError =>
+  new HushError('INTEGRITY', `the key set was tampered with: line ${line} ${why}`);
+
+function macOf(macKey: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
+  const mac = newBytes(32);
+  hmacSha256(macKey, concatBytes(utf8(keysetMacPrefix), ...parts), mac);
+  return mac;
+}
+
+/** The vault id and generation that a first line says. Throws NEWER_FORMAT, or INTEGRITY when it is none. */
+export function parseFirstLine(line: string): { readonly vaultId: string; readonly generation: number } {
+  refuseNewerFormat(line, magic, format, 'the key set');
+  const [, vaultId, generation] = firstLinePattern.exec(line) ?? [];
+  if (vaultId === undefined || generation === undefined) throw forged(1, 'is not the first of a key set');
+  return { vaultId, generation: Number(generation) };
+}
+
+/** A key set without keys: generation 1 for `init`, a higher one to write all keys anew. */
+export function emptyKeyset(vaultId: string, generation: number, macKey: Uint8Array): Keyset {
+  const line = `${magic} ${format} ${vaultId} ${generation}`;
+  return {
+    ...parseFirstLine(line),
+    lines: [line],
+    head: { seq: 0, mac: macOf(macKey, utf8(line)) },
+    keys: new Map(),
+  };
+}
+
+/**
+ * The key set with more entries at its end, and their lines. Throws BAD_REQUEST for a name that is too long, INTEGRITY
+ * for an entry that does not fit what is there: a version that does not follow, a key that comes twice, a state that
+ * has no way back.
+ */
+export function addEntries(
+  keyset: Keyset,
+  entries: readonly NewEntry[],
+  macKey: Uint8Array,
+): { readonly keyset: Keyset; readonly lines: readonly string[] } {
+  const fold = startFold(keyset);
+  const lines = entries.map((entry) => {
+    const { seq, mac: previous } = fold.head;
+    const numbered = validEntry({ seq: seq + 1, ...entry });
+    const unsigned = JSON.stringify(numbered);
+    const mac = macOf(macKey, previous, utf8(unsigned));
+    fold.add(numbered, mac);
+    return `${unsigned.slice(0, -1)},"mac":"${hexOf(mac)}"}`;
+  });
+  return { keyset: fold.finish([...keyset.lines, ...lines]), lines };
+}
+
+function validEntry(entry: unknown): KeysetEntry {
+  const parsed = entrySchema.safeParse(entry);
+  if (parsed.success) return parsed.data;
+  const field = parsed.error.issues[0]?.path.join('.') ?? 'entry';
+  throw new HushError('BAD_REQUEST', `the key set cannot hold this ${field}`, { hint: 'use a shorter name' });
+}
+
+/**
+ * The key set that the lines are, every MAC of the chain checked. Throws INTEGRITY for another vault's lines, a wrong
+ * MAC, an entry that does not fit the ones before it; NEWER_FORMAT for an entry of a type that came later.
+ */
+export function readKeyset(lines: readonly string[], vaultId: string, macKey: Uint8Array): Keyset {
+  const [first, ...rest] = lines;
+  if (first === undefined) throw forged(1, 'is missing');
+  const { vaultId: written, generation } = parseFirstLine(first);
+  if (written !== vaultId) throw forged(1, 'belongs to another vault');
+  const fold = startFold(emptyKeyset(vaultId, generation, macKey));
+  for (const line of rest) {
+    const [, body, mac] = linePattern.exec(line) ?? [];
+    if (body === undefined || mac === undefined) throw forged(fold.lineNumber(), 'is not an entry');
+    const unsigned = `${body}}`;
+    const expected = macOf(macKey, fold.head.mac, utf8(unsigned));
+    if (!equalBytes(expected, bytesOfHex(mac))) throw forged(fold.lineNumber(), 'has a wrong MAC');
+    fold.add(parseEntry(unsigned, fold.lineNumber()), expected);
+  }
+  return fold.finish(lines);
+}
+
+const typeOfEntry = z.object({ type: z.string() });
+
+/** The entry of a line whose MAC has verified: what we do not know, a newer hushd wrote. */
+function parseEntry(unsigned: string, line: number): KeysetEntry {
+  const value: unknown = JSON.parse(unsigned);
+  const parsed = entrySchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const type = typeOfEntry.safeParse(value);
+  if (type.success && type.data.type !== 'key' && type.data.type !== 'state') {
+    throw new HushError('NEWER_FORMAT', `line ${line} of the key set was written by a newer hushd`);
+  }
+  throw forged(line, 'is not valid');
+}
+
+/** The line of keys that an entry belongs to: its versions count up from 1. */
+const lineOf = (entry: KeyEntry): string => JSON.stringify([entry.use, entry.keyring, entry.tenant]);
+
+const after: Readonly<Record<KeyState, readonly KeyState[]>> = {
+  active: ['retired', 'destroyed'],
+  retired: ['destroyed'],
+  destroyed: [],
+};
+
+interface Fold {
+  readonly head: { readonly seq: number; readonly mac: Uint8Array };
+  lineNumber(): number;
+  add(entry: KeysetEntry, mac: Uint8Array): void;
+  finish(lines: readonly string[]): Keyset;
+}
+
+function startFold(base: Keyset): Fold {
+  let head = base.head;
+  const keys = new Map(base.keys);
+  const newest = new Map<string, number>();
+  for (const { entry } of keys.values()) newest.set(lineOf(entry), entry.version);
+  const lineNumber = (): number => head.seq + 2;
+
+  function addKey(entry: KeyEntry): void {
+    const line = lineOf(entry);
+    if (keys.has(entry.id)) throw forged(lineNumber(), 'repeats a key');
+    if (entry.version !== (newest.get(line) ?? 0) + 1) throw forged(lineNumber(), 'skips a version');
+    if (entry.use !== 'dek' && (entry.keyring !== '' || entry.tenant !== '')) {
+      throw forged(lineNumber(), 'names a keyring where there is none');
+    }
+    newest.set(line, entry.version);
+    keys.set(entry.id, { entry, state: 'active', stateAt: entry.createdAt, stateBy: entry.by });
+  }
+
+  function addState({ key, state, at, by }: StateEntry): void {
+    const record = keys.get(key);
+    if (record === undefined) throw forged(lineNumber(), 'speaks of a key that is not there');
+    if (!after[record.state].includes(state))
+      throw forged(lineNumber(), `makes a ${record.state} key ${state}`);
+    keys.set(key, { entry: record.entry, state, stateAt: at, stateBy: by });
+  }
+
+  return {
+    get head() {
+      return head;
+    },
+    lineNumber,
+    add(entry, mac) {
+      if (entry.seq !== head.seq + 1) throw forged(lineNumber(), 'is out of order');
+      if (entry.type === 'key') addKey(entry);
+      else addState(entry);
+      head = { seq: entry.seq, mac };
+    },
+    finish(lines) {
+      for (const { entry, state } of keys.values()) {
+        if (entry.wrapped === '' && state !== 'destroyed') throw forged(lines.length, 'leaves a key out');
+      }
+      return { vaultId: base.vaultId, generation: base.generation, lines, head, keys };
+    },
+  };
+}
+
+/** Which of the two copies of a key set must be brought up to the other, once the whole has verified. */
+export interface Reconciled {
+  readonly keyset: Keyset;
+  /** The file lacks lines, ends in a torn one, or is of an older generation: write it anew from `keyset.lines`. */
+  readonly fileNeedsRepair: boolean;
+  /** The vault lacks lines or is of an older generation: put `keyset.lines` in place of its own. */
+  readonly vaultNeedsRepair: boolean;
+}
+
+/** The lines of a key set file, and whether it ends as one must. */
+export interface KeysetLines {
+  /** All whole lines, without their LF. */
+  readonly lines: readonly string[];
+  /** The file does not end in LF: the last append was cut off. */
+  readonly torn: boolean;
+}
+
+const isPrefix = (short: readonly string[], long: readonly string[]): boolean =>
+  short.every((line, index) => line === long[index]);
+
+/**
+ * One key set out of its two copies. Either rebuilds the other where one goes on where the other ends; after that
+ * either may be used. Throws INTEGRITY when both are empty, when they contradict each other, or as `readKeyset` does;
+ * then nothing may be repaired.
+ */
+export function reconcile(
+  file: KeysetLines,
+  vaultLines: readonly string[],
+  vaultId: string,
+  macKey: Uint8Array,
+): Reconciled {
+  const [ofFile, ofVault] = [file.lines, vaultLines].map(generationOf);
+  const winner = pickLines(file.lines, vaultLines, ofFile ?? 0, ofVault ?? 0);
+  const keyset = readKeyset(winner, vaultId, macKey);
+  return {
+    keyset,
+    fileNeedsRepair: file.torn || !isSame(file.lines, winner),
+    vaultNeedsRepair: !isSame(vaultLines, winner),
+  };
+}
+
+const isSame = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && isPrefix(a, b);
+
+const generationOf = ([first]: readonly string[]): number =>
+  first === undefined ? 0 : parseFirstLine(first).generation;
+
+function pickLines(
+  file: readonly string[],
+  vault: readonly string[],
+  ofFile: number,
+  ofVault: number,
+): readonly string[] {
+  if (ofFile !== ofVault) return ofFile > ofVault ? file : vault;
+  const [short, long] = file.length < vault.length ? [file, vault] : [vault, file];
+  if (isPrefix(short, long)) return long;
+  throw new HushError('INTEGRITY', 'the key set was tampered with: file and vault contradict each other');
+}
