@@ -1,0 +1,137 @@
+import { z } from 'zod';
+import { isProfileName } from '../../protocol/names.ts';
+import { cryptoPatternProblem, pathPatternProblem } from './patterns.ts';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** A whole number within bounds, both included. */
+const whole = (min: number, max: number) => {
+  const error = `must be a whole number from ${min} to ${max}`;
+  return z.int({ error }).min(min, { error }).max(max, { error });
+};
+
+const flag = z.boolean({ error: 'must be true or false' });
+
+/** A user or group id. 65534 is what the kernel shows for ids it cannot map: nobody in particular. */
+const id = whole(0, 4294967294).refine((value) => value !== 65534, {
+  error: 'must not be 65534, which the kernel shows for every id that it cannot map',
+});
+
+const text = z.string({ error: 'must be a text' });
+
+const list = <T extends z.ZodType>(item: T) => z.array(item, { error: 'must be a list' }).max(10_000);
+
+/** A pattern as text; `problem` says why it is none. */
+const pattern = (problem: (text: string) => string | undefined) =>
+  text.superRefine((value, context) => {
+    const message = problem(value);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  });
+
+const pathPatterns = list(pattern(pathPatternProblem));
+
+const cryptoRule = z.preprocess(
+  (value) => (typeof value === 'string' ? { match: value } : value),
+  z.strictObject(
+    {
+      match: pattern(cryptoPatternProblem),
+      tenants: list(text.max(128, { error: 'must be at most 128 characters' })).optional(),
+    },
+    { error: "must be a pattern or { match = 'keyring/namespace/key', tenants = ['…'] }" },
+  ),
+);
+
+const limits = z.strictObject({
+  frame_bytes: whole(4 * KiB, 64 * MiB).optional(),
+  value_bytes: whole(1, 16 * MiB).default(64 * KiB),
+  plaintext_bytes: whole(1, 32 * MiB).default(MiB),
+  connections: whole(1, 65_536).default(512),
+  in_flight: whole(1, 65_536).default(256),
+  hello_ms: whole(100, 600_000).default(5_000),
+  frame_ms: whole(100, 600_000).default(10_000),
+  idle_ms: whole(1_000, 2_147_483_647).default(3_600_000),
+  write_backlog_bytes: whole(64 * KiB, 1024 * MiB).optional(),
+  drain_ms: whole(100, 600_000).default(10_000),
+  batch_items: whole(1, 100_000).default(1_000),
+});
+
+const cache = z.strictObject({
+  ttl: whole(0, 86_400).default(300),
+  entries: whole(1, 1_000_000).default(10_000),
+  bytes: whole(KiB, 1024 * MiB).default(4 * MiB),
+});
+
+const perSecond = whole(1, 10_000_000);
+
+const rate = z.strictObject({
+  rate: perSecond.default(100_000),
+  burst: perSecond.default(100_000),
+  unidentified_rate: perSecond.default(20),
+  unidentified_burst: perSecond.default(40),
+});
+
+const client = z
+  .strictObject({
+    uid: id.optional(),
+    gid: id.optional(),
+    exe: text.startsWith('/', { error: 'must be an absolute path' }).max(4_096).optional(),
+  })
+  .refine((value) => Object.keys(value).length > 0, { error: 'must have at least one of uid, gid, exe' });
+
+/** The names that the daemon gives to peers itself; a client of that name would read like one of them in the audit. */
+const reservedNames: ReadonlySet<string> = new Set([
+  'owner',
+  'operator',
+  'limited',
+  'stranger',
+  'unidentified',
+  'daemon',
+]);
+
+const nameRule = 'must be 1-64 of A-Z a-z 0-9 _ -, starting with a letter or digit';
+const profileName = z.string().refine((name): boolean => isProfileName(name), { error: nameRule });
+const clientName = profileName.refine((name) => !reservedNames.has(name), {
+  error: 'is a name that hushd gives itself; choose another',
+});
+
+const grant = z.strictObject({
+  read: pathPatterns.default([]),
+  write: pathPatterns.default([]),
+  delete: pathPatterns.default([]),
+  list: pathPatterns.optional(),
+  crypto: list(cryptoRule).default([]),
+  keys: flag.default(false),
+  unlock: flag.default(false),
+  lock: flag.default(false),
+  audit: flag.default(false),
+  admin: flag.default(false),
+  rate: perSecond.optional(),
+  burst: perSecond.optional(),
+});
+
+const profile = z.strictObject({
+  max_tenants: whole(1, 1_000_000).default(1_000),
+  grants: z.record(clientName, grant).default({}),
+});
+
+/** The shape of config.toml; sections that are missing have their defaults. */
+export const configSchema = z.strictObject({
+  limits: limits.prefault({}),
+  cache: cache.prefault({}),
+  rate: rate.prefault({}),
+  operators: z.strictObject({ owner: flag.default(true), uids: list(id).default([]) }).prefault({}),
+  kdf: z
+    .strictObject({ memory_mib: whole(19, 2_048).optional(), passes: whole(2, 64).optional() })
+    .prefault({}),
+  audit: z
+    .strictObject({
+      on_failure: z.enum(['refuse', 'warn'], { error: "must be 'refuse' or 'warn'" }).default('refuse'),
+    })
+    .prefault({}),
+  clients: z.record(clientName, client).default({}),
+  profiles: z.record(profileName, profile).default({}),
+});
+
+/** config.toml as the schema hands it over: snake_case, defaults filled in. */
+export type RawConfig = z.infer<typeof configSchema>;

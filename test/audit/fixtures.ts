@@ -1,0 +1,68 @@
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { type Chain, chainFileName, openChain } from '../../daemon/audit/chain.ts';
+import { type AuditEntry, recordPrefix } from '../../daemon/audit/records.ts';
+import type { AuditKey, SealState } from '../../daemon/audit/seals.ts';
+
+export const who = recordPrefix({ client: 'app', uid: 1, gid: 2, pid: 3, exe: '/usr/bin/node' });
+export const vaultId = '0123456789abcdef0123456789abcdef';
+export const key: AuditKey = { id: 'aaaaaaaaaaaaaaaa', secret: new Uint8Array(32).fill(7) };
+export const secretOf = (id: string): AuditKey['secret'] | undefined =>
+  id === key.id ? key.secret : undefined;
+export const sealAt = (commit: number): SealState => ({ vaultId, commit, generation: 1 });
+
+/** A record that differs from others by its number. */
+export const got = (number: number): AuditEntry => ({
+  event: 'secret.get',
+  who,
+  outcome: 'ok',
+  profile: 'default',
+  key: `global/name-${number}`,
+});
+
+/** A folder that goes when the test ends. */
+export function newFolder(t: TestContext): string {
+  const folder = mkdtempSync(join(realpathSync(tmpdir()), 'hush-audit-'));
+  t.after(() => {
+    rmSync(folder, { recursive: true });
+  });
+  return folder;
+}
+
+/** Makes a chain of `count` records after its first, one flush each, closed; a seal after every `sealEvery`-th. */
+export async function writeChain(folder: string, count: number, sealEvery = Infinity): Promise<void> {
+  const chain = openChain(folder, 'p');
+  for (let number = 1; number <= count; number += 1) {
+    chain.append(got(number));
+    chain.flush();
+    if (number % sealEvery === 0) chain.seal(sealAt(number), key);
+  }
+  await chain.close();
+}
+
+/** The lines of a folder's chain, without their LF. */
+export function linesIn(folder: string): string[] {
+  return readFileSync(join(folder, chainFileName), 'latin1').split('\n').slice(0, -1);
+}
+
+/** Puts lines in place of a folder's chain. */
+export function putLines(folder: string, lines: readonly string[]): void {
+  writeFileSync(join(folder, chainFileName), lines.map((line) => `${line}\n`).join(''), 'latin1');
+}
+
+/** The events of a folder's chain. */
+export function eventsIn(folder: string): string[] {
+  return linesIn(folder).map((line) => String((JSON.parse(line) as Record<string, unknown>)['event']));
+}
+
+/** Runs something on a fresh chain in a folder, and closes the chain. */
+export async function withChain(folder: string, run: (chain: Chain) => void | Promise<void>): Promise<void> {
+  const chain = openChain(folder, 'p');
+  try {
+    await run(chain);
+  } finally {
+    await chain.close();
+  }
+}

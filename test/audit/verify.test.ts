@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, copyFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { chainFileName } from '../../daemon/audit/chain.ts';
+import { noHash, readRecord, recordLine } from '../../daemon/audit/records.ts';
+import { type Verification, verifyChain } from '../../daemon/audit/verify.ts';
+import { key, linesIn, newFolder, putLines, secretOf, vaultId, who, writeChain } from './fixtures.ts';
+
+const seals = { vaultId, secretOf };
+
+describe('A5: verifying a chain', () => {
+  test('counts its records and names its head and last seal', async (t) => {
+    const folder = newFolder(t);
+    await writeChain(folder, 5, 2);
+    const result = await verifyChain(join(folder, chainFileName), { seals });
+    const last = JSON.parse(linesIn(folder).at(-1) ?? '') as Record<string, unknown>;
+    assert.deepEqual(result, {
+      records: 8,
+      head: { seq: 8, hash: String(last['hash']) },
+      sealedSeq: 7,
+      tornBytes: 0,
+      bad: undefined,
+    } satisfies Verification);
+  });
+
+  test('finds any edit, deletion, swap or insertion of a line, at the line where it is', async (t) => {
+    const folder = newFolder(t);
+    await writeChain(folder, 8, 3);
+    const lines = linesIn(folder);
+    const intact = await verifyChain(join(folder, chainFileName), { seals });
+    const place = fc.nat(lines.length - 1);
+    const edit = fc
+      .tuple(place, fc.nat(10_000), fc.integer({ min: 1, max: 127 }))
+      .map(([index, at, flip]) => {
+        const line = lines[index] ?? '';
+        const column = at % line.length;
+        const changed = String.fromCharCode(line.charCodeAt(column) ^ flip);
+        return {
+          tampered: lines.with(index, line.slice(0, column) + changed + line.slice(column + 1)),
+          index,
+        };
+      })
+      .filter(({ tampered, index }) => tampered[index] !== '\n');
+    const removal = place.map((index) => ({ tampered: lines.toSpliced(index, 1), index }));
+    const swap = fc
+      .tuple(place, place)
+      .filter(([a, b]) => a < b)
+      .map(([a, b]) => ({ tampered: lines.with(a, lines[b] ?? '').with(b, lines[a] ?? ''), index: a }));
+    const insertion = fc.tuple(place, place).map(([from, to]) => ({
+      tampered: lines.toSpliced(to, 0, lines[from] ?? ''),
+      index: from === to ? to + 1 : to,
+    }));
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(edit, removal, swap, insertion), async ({ tampered, index }) => {
+        putLines(folder, tampered);
+        const { bad } = await verifyChain(join(folder, chainFileName), { seals, expected: intact.head });
+        assert.equal(bad?.line, index + 1, JSON.stringify(bad));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('names the missing tail if the head is known, and an empty chain has lost all of it', async (t) => {
+    const folder = newFolder(t);
+    const file = join(folder, chainFileName);
+    await writeChain(folder, 5);
+    const { head } = await verifyChain(file);
+    const lines = linesIn(folder);
+    for (let length = 0; length < lines.length; length += 1) {
+      putLines(folder, lines.slice(0, length));
+      assert.equal((await verifyChain(file)).bad, undefined);
+      assert.deepEqual((await verifyChain(file, { expected: head })).bad, {
+        line: length + 1,
+        seq: length + 1,
+        why: `records ${length + 1} to 6 are missing`,
+      });
+    }
+  });
+
+  test('finds a chain rebuilt without the key, at its first seal', async (t) => {
+    const folder = newFolder(t);
+    const file = join(folder, chainFileName);
+    await writeChain(folder, 6, 3);
+    let head = { seq: 0, hash: noHash };
+    const rebuilt = linesIn(folder).map((line) => {
+      const { event, commit, detail } = readRecord(Buffer.from(line));
+      // The records of this test hold texts and numbers only.
+      const facts = detail as Record<string, string | number>;
+      const entry = {
+        event,
+        who,
+        outcome: 'ok',
+        detail: facts,
+        ...(commit === undefined ? {} : { commit }),
+      } as const;
+      const made = recordLine(entry, head, { time: '2026-01-01T00:00:00.000Z', mono: 1 });
+      head = made;
+      return made.text.trimEnd();
+    });
+    putLines(folder, rebuilt);
+    assert.equal((await verifyChain(file)).bad, undefined, 'hashes alone can be made by anybody');
+    assert.deepEqual((await verifyChain(file, { seals })).bad, {
+      line: 5,
+      seq: 5,
+      why: 'the seal was forged or changed',
+    });
+  });
+
+  test('finds another chain in place of the one that is expected', async (t) => {
+    const [folder, other] = [newFolder(t), newFolder(t)];
+    await writeChain(folder, 3);
+    await writeChain(other, 5);
+    const { head } = await verifyChain(join(folder, chainFileName));
+    copyFileSync(join(other, chainFileName), join(folder, chainFileName));
+    assert.match(
+      (await verifyChain(join(folder, chainFileName), { expected: head })).bad?.why ?? '',
+      /not the one/,
+    );
+  });
+
+  test('tells a torn end apart from a bad record', async (t) => {
+    const folder = newFolder(t);
+    await writeChain(folder, 2);
+    appendFileSync(join(folder, chainFileName), '{"seq":4,');
+    const { records, tornBytes, bad } = await verifyChain(join(folder, chainFileName));
+    assert.deepEqual([records, tornBytes, bad], [3, 9, undefined]);
+  });
+
+  test('refuses a chain of another format, one that does not start, and an endless line', async (t) => {
+    const folder = newFolder(t);
+    const file = join(folder, chainFileName);
+    const begin = (event: string, format: number): void => {
+      const entry = { event, who, outcome: 'ok', detail: { format } } as const;
+      const { text } = recordLine(entry, { seq: 0, hash: noHash }, { time: 'x', mono: 1 });
+      putLines(folder, [text.trimEnd()]);
+    };
+    begin('chain.start', 2);
+    assert.match((await verifyChain(file)).bad?.why ?? '', /format/);
+    begin('secret.get', 1);
+    assert.match((await verifyChain(file)).bad?.why ?? '', /not the start/);
+    putLines(folder, ['x'.repeat(3_000_000)]);
+    assert.match((await verifyChain(file)).bad?.why ?? '', /longer/);
+  });
+
+  test('of a file that is not there is UNAVAILABLE', async () => {
+    await assert.rejects(verifyChain('/nowhere/at/all'), { code: 'UNAVAILABLE' });
+  });
+
+  test('keys that are not the one of the seal verify nothing', async (t) => {
+    const folder = newFolder(t);
+    await writeChain(folder, 2, 1);
+    const wrong = { vaultId, secretOf: (id: string) => (id === key.id ? new Uint8Array(32) : undefined) };
+    assert.equal((await verifyChain(join(folder, chainFileName), { seals: wrong })).bad?.line, 3);
+  });
+});
