@@ -1,0 +1,34 @@
+import type { HushError, OperationName, Right } from '../../protocol/index.ts';
+
+/** What the gates look at in a request: its operation, the profile it names and the right it needs. */
+export interface GateCall {
+  readonly name: OperationName;
+  /** As the caller wrote it: not yet known to be a name, nor to exist. */
+  readonly profile: string | undefined;
+  /** What is wrong with the profile's name or the path, as they were written; seen by the gates in their turn. */
+  readonly profileFault: HushError | undefined;
+  readonly pathFault: HushError | undefined;
+  readonly right: Right | undefined;
+}
+
+/** What the gates may know of the caller, as the kernel and the config tell it. */
+export interface GatePeer {
+  readonly identified: boolean;
+  /** Whether the access rules allow the right on the profile (any profile: undefined). */
+  allows(profile: string | undefined, right: Right): boolean;
+  /** Whether the access rules give the caller anything at all on the profile. */
+  hasAnyRight(profile: string): boolean;
+  /** Takes one token of the bucket that the caller has on the profile: 0, or the milliseconds until there is one. */
+  takeToken(profile: string | undefined): number;
+}
+
+/** What the gates may know of a profile. */
+export type ProfileState = 'missing' | 'locked' | 'unlocked' | 'inactive';
+
+/** What the gates may know of the daemon. */
+export interface GateState {
+  profileState(name: string): ProfileState;
+}
+
+/** One decision about a request: why it is refused, or undefined to let it pass on. */
+export type Gate = (call: GateCall, peer: GatePeer, state: GateState) => HushError | undefined;

@@ -1,0 +1,197 @@
+import { HushError, type ErrorCode } from '../protocol/errors.ts';
+import type { Chain } from './audit/chain.ts';
+import { recordPrefix, type AuditEntry } from './audit/records.ts';
+import type { Buckets } from './gates/buckets.ts';
+import type { Call } from './operations/call.ts';
+import type { Peer } from './peer.ts';
+import type { Logger } from './log.ts';
+
+/** The chains of the daemon and of its profiles, as one place to write to. */
+export interface Journal {
+  /** Notes how a call ended; it is written with the turn. */
+  note(peer: Peer, call: Call, error: HushError | undefined, commit: number | undefined): void;
+  /** Notes a request that could not be read, or that may not even ask. */
+  noteUnread(peer: Peer, error: HushError): void;
+  /** Notes something that no request asked for: start, stop, reload. */
+  noteEvent(event: string, detail?: AuditEntry['detail']): void;
+  /** Throws UNAVAILABLE while the audit cannot be written and the config says to refuse then. */
+  requireWritable(): void;
+  /** Writes what was noted, and a seal after each change. A failure is kept for `failure`. */
+  flush(): void;
+  /** Why the last flush did not write everything, while the config says to refuse then. */
+  failure(): HushError | undefined;
+  /** Puts what was written on the disk. */
+  sync(): Promise<void>;
+  /** Once a second: counts what was left out, seals what is unsealed, and keeps the heads in the vaults. */
+  tick(): Promise<void>;
+}
+
+/** A chain and, while its profile is unlocked, how to seal it and where its head is kept. */
+export interface JournalChain {
+  readonly chain: Chain;
+  /** Whether the profile is unlocked, so that its chain can be sealed. */
+  canSeal(): boolean;
+  /** Appends a seal with the vault's commit counter, and writes. */
+  seal(): void;
+  /** Tells the vault which record is on the disk now, for its next commit, or at once. */
+  keepHead(atOnce: boolean): void;
+}
+
+interface JournalParts {
+  /** The chain of a profile that exists, else the daemon's. */
+  readonly chainOf: (profile: string | undefined) => JournalChain;
+  readonly chains: () => Iterable<JournalChain>;
+  readonly onFailure: () => 'refuse' | 'warn';
+  readonly log: Logger;
+  /** Meters the records of refusals, so that a flood of them grows the audit by a bounded amount. */
+  readonly meter: Buckets;
+}
+
+/** Records of refusals that one identity may cause: a second, and at once. The rest is counted. */
+const refusalRate = { rate: 10, burst: 200 };
+
+/** Identities whose refusals are counted apart; past that they are counted together. */
+const maxCounted = 256;
+
+/** A journal over the chains. */
+export function createJournal(parts: JournalParts): Journal {
+  const dirty = new Set<JournalChain>();
+  const unsynced = new Set<JournalChain>();
+  const changed = new Set<JournalChain>();
+  const leftOut = new Map<string, number>();
+  const self = recordPrefix({
+    client: 'hushd',
+    uid: process.getuid?.() ?? 0,
+    gid: process.getgid?.() ?? 0,
+    pid: process.pid,
+  });
+  let failed: HushError | undefined;
+
+  const countLeftOut = (client: string): void => {
+    const name = leftOut.has(client) || leftOut.size < maxCounted ? client : 'others';
+    leftOut.set(name, (leftOut.get(name) ?? 0) + 1);
+  };
+
+  const append = (to: JournalChain, entry: AuditEntry): void => {
+    to.chain.append(entry);
+    dirty.add(to);
+  };
+
+  const refusal = (peer: Peer, error: HushError, event: string, profile: string | undefined, key?: string): void => {
+    if (parts.meter.take(peer.identity.name, refusalRate) !== 0) {
+      countLeftOut(peer.identity.name);
+      return;
+    }
+    const outcome = denials.has(error.code) ? 'denied' : 'failed';
+    parts.log.warn({ event, outcome, code: error.code, client: peer.identity.name, pid: peer.identity.pid, profile });
+    append(parts.chainOf(profile), {
+      event,
+      who: peer.auditPrefix,
+      outcome,
+      code: error.code,
+      ...(profile === undefined ? {} : { profile }),
+      ...(key === undefined ? {} : { key }),
+    });
+  };
+
+  const flush = (): void => {
+    if (dirty.size === 0) return;
+    let problem: HushError | undefined;
+    for (const to of dirty) {
+      try {
+        if (changed.has(to) && to.canSeal()) to.seal();
+        else to.chain.flush();
+        dirty.delete(to);
+        changed.delete(to);
+        unsynced.add(to);
+      } catch (error) {
+        if (!(error instanceof HushError)) throw error;
+        problem = error;
+      }
+    }
+    if (problem !== undefined && failed === undefined) {
+      parts.log.error({ event: 'audit.failed', code: problem.code, message: problem.message });
+    }
+    failed = problem;
+  };
+
+  const sync = async (): Promise<void> => {
+    const chains = [...unsynced];
+    unsynced.clear();
+    await Promise.all(
+      chains.map(async (to) => {
+        await to.chain.sync();
+        to.keepHead(false);
+      }),
+    );
+  };
+
+  const failure = (): HushError | undefined => (parts.onFailure() === 'refuse' ? failed : undefined);
+
+  return {
+    note(peer, call, error, commit) {
+      if (error !== undefined) {
+        refusal(peer, error, call.name, call.profile, call.subject);
+        return;
+      }
+      const to = parts.chainOf(call.profile);
+      append(to, {
+        event: call.name,
+        who: peer.auditPrefix,
+        outcome: 'ok',
+        ...(call.profile === undefined ? {} : { profile: call.profile }),
+        ...(call.subject === undefined ? {} : { key: call.subject }),
+        ...(commit === undefined ? {} : { commit }),
+      });
+      if (commit !== undefined) changed.add(to);
+    },
+    noteUnread(peer, error) {
+      refusal(peer, error, 'request', undefined);
+    },
+    noteEvent(event, detail) {
+      append(parts.chainOf(undefined), {
+        event,
+        who: self,
+        outcome: 'ok',
+        ...(detail === undefined ? {} : { detail }),
+      });
+    },
+    requireWritable() {
+      if (failed !== undefined) flush();
+      const reason = failure();
+      if (reason !== undefined) throw reason;
+    },
+    flush,
+    failure,
+    sync,
+    async tick() {
+      for (const [client, count] of leftOut) {
+        const detail = { client, count };
+        append(parts.chainOf(undefined), { event: 'denials.counted', who: self, outcome: 'denied', detail });
+      }
+      leftOut.clear();
+      for (const to of parts.chains()) {
+        if (to.chain.unsealed() === 0 || !to.canSeal()) continue;
+        dirty.add(to);
+        changed.add(to);
+      }
+      flush();
+      const sealed = [...unsynced];
+      await sync();
+      for (const to of sealed) to.keepHead(true);
+    },
+  };
+}
+
+const denials: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'BAD_REQUEST',
+  'TOO_LARGE',
+  'LIMIT_EXCEEDED',
+  'LOCKED',
+  'PROFILE_INACTIVE',
+  'NO_SUCH_PROFILE',
+  'UNIDENTIFIED',
+  'RATE_LIMITED',
+  'ACCESS_DENIED',
+  'INVALID_NAME',
+]);

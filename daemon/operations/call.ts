@@ -1,0 +1,77 @@
+import { HushError } from '../../protocol/errors.ts';
+import { isProfileName, parseProfileName, parseSecretPath, type SecretPath } from '../../protocol/names.ts';
+import { isOperationName, operations } from '../../protocol/operations.ts';
+import type { OperationName, ParamsOf } from '../../protocol/index.ts';
+import type { GateCall } from '../gates/gate.ts';
+
+/** A request whose operation is known and whose parameters have the right shape. */
+export type Call = { [Name in OperationName]: CallOf<Name> }[OperationName];
+
+/** A call of one operation. */
+export interface CallOf<Name extends OperationName> extends GateCall {
+  readonly name: Name;
+  readonly params: ParamsOf<Name>;
+  /** The secret that the call names, where it names one and its path is well formed. */
+  readonly place: SecretPath | undefined;
+  /** What the audit record names as acted on, besides the profile. */
+  readonly subject: string | undefined;
+  readonly changes: boolean;
+  readonly batchable: boolean;
+}
+
+/** The call that a request asks for. Throws BAD_REQUEST for an unknown operation or a wrong shape. */
+export function parseCall(op: string, params: unknown): Call {
+  if (!isOperationName(op)) {
+    throw new HushError('BAD_REQUEST', 'there is no such operation', { hint: 'see docs/protocol.md' });
+  }
+  return callOf(op, params);
+}
+
+function callOf<Name extends OperationName>(name: Name, given: unknown): Call {
+  const operation = operations[name];
+  const parsed = operation.params.safeParse(given);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const where = issue === undefined || issue.path.length === 0 ? 'params' : issue.path.join('.');
+    throw new HushError('BAD_REQUEST', `${name}: ${where}: ${issue?.message ?? 'the wrong shape'}`, {
+      hint: 'see docs/protocol.md',
+    });
+  }
+  // Schema, needs and subject stand in the same entry of the table, so they speak of the same parameters;
+  // the compiler cannot follow that through an index.
+  const entry = operation as unknown as {
+    needs: (params: unknown) => GateCall['right'];
+    subject: (params: unknown) => string | undefined;
+  };
+  // Every schema of the table is of an object, and these two parameters are strings in each that has them.
+  const { profile, path } = parsed.data as { profile?: string; path?: string };
+  const place = path === undefined ? undefined : parsedOrFault(parseSecretPath, path);
+  const call = {
+    name,
+    params: parsed.data,
+    profile,
+    profileFault: profile === undefined || isProfileName(profile) ? undefined : profileNameFault(profile),
+    pathFault: place instanceof HushError ? place : undefined,
+    place: place instanceof HushError ? undefined : place,
+    right: entry.needs(parsed.data),
+    subject: entry.subject(parsed.data),
+    changes: operation.changes,
+    batchable: operation.batchable,
+  };
+  // The name is that of the entry whose schema has just accepted the parameters.
+  return call as unknown as Call;
+}
+
+function parsedOrFault<T>(parse: (text: string) => T, text: string): T | HushError {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (error instanceof HushError) return error;
+    throw error;
+  }
+}
+
+function profileNameFault(text: string): HushError | undefined {
+  const parsed = parsedOrFault(parseProfileName, text);
+  return parsed instanceof HushError ? parsed : undefined;
+}

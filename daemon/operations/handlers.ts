@@ -1,0 +1,128 @@
+import { HushError } from '../../protocol/errors.ts';
+import type { SecretPath } from '../../protocol/names.ts';
+import type { OperationName, ParamsOf, ResultOf } from '../../protocol/index.ts';
+import type { Config } from '../config/config.ts';
+import type { Peer } from '../peer.ts';
+import type { Profiles } from '../profiles/profiles.ts';
+import type { Vault } from '../vault/vault.ts';
+import type { Call, CallOf } from './call.ts';
+
+/** What a handler may use. */
+export interface Context {
+  readonly peer: Peer;
+  readonly profiles: Profiles;
+  readonly config: Config;
+  readonly status: (peer: Peer, profile: string | undefined) => ResultOf<'status'>;
+  /** Begins to stop the daemon; answers its pid. */
+  readonly stop: () => number;
+}
+
+/** What a handler gives: the result, and the vault's commit counter if it changed the vault. */
+export interface Answer<Name extends OperationName = OperationName> {
+  readonly result: ResultOf<Name>;
+  readonly commit?: number;
+}
+
+type Handler<Name extends OperationName> = (
+  params: ParamsOf<Name>,
+  context: Context,
+  call: CallOf<Name>,
+) => Answer<Name> | Promise<Answer<Name>>;
+
+/** Operations that end inside the connection (hello) or the dispatcher (batch), and have no handler. */
+type Handled = Exclude<OperationName, 'hello' | 'batch'>;
+
+const vaultOf = (context: Context, profile: string): Vault => context.profiles.vault(profile);
+
+const placeOf = ({ place }: { readonly place: SecretPath | undefined }): SecretPath => {
+  if (place === undefined) throw new HushError('INVALID_NAME');
+  return place;
+};
+
+const requireSize = (bytes: Uint8Array, limit: number, name: 'valueBytes' | 'plaintextBytes'): void => {
+  if (bytes.byteLength > limit) {
+    throw new HushError('TOO_LARGE', `the value has ${bytes.byteLength} bytes, the limit is ${limit}`, { limit: name });
+  }
+};
+
+const handlers: { readonly [Name in Handled]: Handler<Name> } = {
+  status: ({ profile }, context) => ({ result: context.status(context.peer, profile) }),
+
+  unlock: async ({ profile, credentials, acceptRollback }, { profiles }) => ({
+    result: await profiles.unlock(profile, credentials, acceptRollback),
+  }),
+
+  lock: ({ profile }, { profiles }) => ({ result: { already: !profiles.lock(profile) } }),
+
+  'profile.activate': ({ profile }, { profiles }) => ({ result: { already: !profiles.activate(profile) } }),
+
+  'profile.deactivate': ({ profile }, { profiles }) => ({ result: { already: !profiles.deactivate(profile) } }),
+
+  'profile.delete': ({ profile }, { profiles }) => {
+    profiles.delete(profile);
+    return { result: {} };
+  },
+
+  'secret.set': ({ profile, value }, context, call) => {
+    requireSize(value, context.config.limits.valueBytes, 'valueBytes');
+    const { commit, ...result } = vaultOf(context, profile).set(placeOf(call), value);
+    return { result, commit };
+  },
+
+  'secret.get': ({ profile }, context, call) => ({
+    result: vaultOf(context, profile).get(placeOf(call)),
+  }),
+
+  'secret.delete': ({ profile }, context, call) => {
+    const { commit } = vaultOf(context, profile).remove(placeOf(call));
+    return { result: {}, commit };
+  },
+
+  'secret.list': ({ profile, prefix, after, limit }, context) => ({
+    result: vaultOf(context, profile).list({
+      ...(prefix === undefined ? {} : { prefix }),
+      ...(after === undefined ? {} : { after }),
+      limit: limit ?? 500,
+      visible: (path) => context.peer.mayList(profile, path),
+    }),
+  }),
+
+  'crypto.encrypt': ({ profile, plaintext, ...place }, context) => {
+    requireSize(plaintext, context.config.limits.plaintextBytes, 'plaintextBytes');
+    return { result: { handle: vaultOf(context, profile).encrypt(place, plaintext) } };
+  },
+
+  'crypto.decrypt': ({ profile, handle, ...place }, context) => ({
+    result: { plaintext: vaultOf(context, profile).decrypt(place, handle) },
+  }),
+
+  'crypto.rotate': ({ profile, handle, ...place }, context) => ({
+    result: { handle: vaultOf(context, profile).rotateHandle(place, handle) },
+  }),
+
+  'crypto.digestKey': ({ profile, keyring }, context) => {
+    const vault = vaultOf(context, profile);
+    return { result: { key: vault.digestKey(keyring), vaultId: vault.vaultId } };
+  },
+
+  'keys.rotate': ({ profile, keyring }, context) => {
+    const { commit, ...result } = vaultOf(context, profile).rotateKeys(keyring ?? 'default', context.peer.identity.name);
+    return { result, commit };
+  },
+
+  'daemon.stop': (_params, context) => ({ result: { pid: context.stop() } }),
+};
+
+/** Carries out a call that passed the gates. Throws or rejects with the HushError that refuses it. */
+export function answer(call: Call, context: Context): Answer | Promise<Answer> {
+  if (call.name === 'hello' || call.name === 'batch') {
+    throw new HushError('BAD_REQUEST', `${call.name} cannot be asked for here`);
+  }
+  return handle(call, context);
+}
+
+function handle<Name extends Handled>(call: CallOf<Name>, context: Context): Answer | Promise<Answer> {
+  // The table gives the handler of this very name, which takes these parameters.
+  const handler: Handler<Name> = handlers[call.name];
+  return handler(call.params, context, call);
+}

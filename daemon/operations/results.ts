@@ -1,0 +1,22 @@
+import { wipe } from '../memory/plain-bytes.ts';
+
+/** Overwrites every binary value in a result: its receiver has its own copy by now. */
+export function wipeResult(result: object): void {
+  for (const value of Object.values(result) as unknown[]) {
+    if (value instanceof Uint8Array) wipe(value);
+    else if (Array.isArray(value)) {
+      for (const item of value as unknown[]) if (typeof item === 'object' && item !== null) wipeResult(item);
+    } else if (typeof value === 'object' && value !== null) wipeResult(value);
+  }
+}
+
+/** About how many bytes a result takes on the wire: its binary values and texts. */
+export function sizeOfResult(result: object): number {
+  let bytes = 64;
+  for (const value of Object.values(result) as unknown[]) {
+    if (value instanceof Uint8Array) bytes += value.byteLength;
+    else if (typeof value === 'string') bytes += value.length * 3;
+    else if (typeof value === 'object' && value !== null) bytes += sizeOfResult(value);
+  }
+  return bytes;
+}

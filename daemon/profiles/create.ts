@@ -1,0 +1,112 @@
+import { mkdirSync, readdirSync, renameSync, rmSync, lstatSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { basename, dirname, join } from 'node:path';
+import { HushError } from '../../protocol/errors.ts';
+import type { ProfileName } from '../../protocol/names.ts';
+import { diskError, errnoOf } from '../home/disk-errors.ts';
+import { syncFolder } from '../home/files.ts';
+import { profilePathsOf, type HomePaths, type ProfilePaths } from '../home/paths.ts';
+import { checkDirectory } from '../home/safety.ts';
+import { createProfileKeys } from '../keys/create.ts';
+import { writeHeaderFile } from '../keys/header-file.ts';
+import { writeKeysetFile } from '../keys/keyset-file.ts';
+import type { Argon2Cost, Argon2Queue } from '../keys/passphrase.ts';
+import type { Credential } from '../keys/slot.ts';
+import type { SecureArena } from '../memory/secure-bytes.ts';
+import { createSqlcipherStore } from '../stores/sqlcipher.ts';
+import { initialiseVault } from '../vault/vault.ts';
+
+/** What a new profile is made from. */
+export interface NewProfile {
+  readonly paths: HomePaths;
+  readonly name: ProfileName;
+  /** Any of them alone will open it; they stay the caller's to wipe. */
+  readonly credentials: readonly (Credential & { readonly label: string })[];
+  readonly argon2Cost: Argon2Cost;
+  readonly argon2Queue: Argon2Queue;
+  readonly arena: SecureArena;
+  /** Who makes it, as the key set tells it. */
+  readonly by: string;
+}
+
+/** Folders that an `init` cut off half-way has left. */
+const unfinished = /^\.new-[0-9a-f]{16}$/;
+/** How old such a folder must be before it cannot belong to an `init` that still runs. */
+const unfinishedMs = 3_600_000;
+
+/**
+ * Makes a profile: the only place where keys are born without an unlock before it. All files are made in a folder of
+ * their own, which is renamed into place when they are on the disk, so that a crash leaves the profile whole or not
+ * at all. Throws EXISTS when there is a profile of that name, in whatever state, and touches nothing of it; and as
+ * the parts do. Answers the id of its vault.
+ */
+export async function createProfile(request: NewProfile): Promise<{ readonly vaultId: string }> {
+  const { paths, name } = request;
+  for (const folder of paths.ownFolders) checkDirectory(folder);
+  const place = profilePathsOf(paths, name);
+  refuseExisting(place.folder, name);
+  removeUnfinished(paths.profiles);
+
+  const folder = join(paths.profiles, `.new-${randomBytes(8).toString('hex')}`);
+  mkdirSync(folder, { mode: 0o700 });
+  const files = { ...place, folder, header: join(folder, 'header'), keyset: join(folder, 'keyset'), vault: join(folder, 'vault.db') };
+  try {
+    const vaultId = await writeProfile(request, files);
+    setAsideAudit(place);
+    refuseExisting(place.folder, name);
+    renameSync(folder, place.folder);
+    syncFolder(paths.profiles);
+    return { vaultId };
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true });
+    if (errnoOf(error) === 'ENOTEMPTY' || errnoOf(error) === 'EEXIST') throw exists(name);
+    throw error instanceof HushError ? error : diskError(`cannot make the profile ${name}`, error);
+  }
+}
+
+async function writeProfile(request: NewProfile, files: ProfilePaths): Promise<string> {
+  const { arena } = request;
+  const createdAt = new Date().toISOString();
+  const keys = await createProfileKeys({ ...request, createdAt });
+  try {
+    const label = `profiles/${request.name}/vault.db`;
+    const store = createSqlcipherStore({ path: files.vault, label, key: keys.vaultFileKey.bytes });
+    initialiseVault({ store, keyring: keys.keyring, arena });
+    store.close();
+    writeKeysetFile(files.keyset, keys.keysetLines);
+    writeHeaderFile(files.header, keys.headerBytes);
+    return keys.header.vaultId;
+  } finally {
+    keys.keyring.close();
+    keys.vaultFileKey.wipe();
+  }
+}
+
+/**
+ * Moves the audit of an earlier profile of this name out of the way: its seals belong to another vault. It is kept,
+ * under a name that no profile can have.
+ */
+export function setAsideAudit({ audit }: ProfilePaths): void {
+  if (lstatSync(audit, { throwIfNoEntry: false }) === undefined) return;
+  const kept = join(dirname(audit), `${basename(audit)}.${new Date().toISOString().replaceAll(/[:.]/g, '-')}`);
+  renameSync(audit, kept);
+  syncFolder(dirname(audit));
+}
+
+const exists = (name: string): HushError =>
+  new HushError('EXISTS', `the profile ${name} exists already, and its keys are never made anew`, {
+    hint: `hush unlock -p ${name}, or hush init -p with another name`,
+  });
+
+function refuseExisting(folder: string, name: string): void {
+  if (lstatSync(folder, { throwIfNoEntry: false }) !== undefined) throw exists(name);
+}
+
+function removeUnfinished(folder: string): void {
+  for (const entry of readdirSync(folder)) {
+    if (!unfinished.test(entry)) continue;
+    const path = join(folder, entry);
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found !== undefined && Date.now() - found.mtimeMs > unfinishedMs) rmSync(path, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,285 @@
+import { closeSync, constants, existsSync, readdirSync, renameSync, rmSync, unlinkSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { HushError } from '../../protocol/errors.ts';
+import { isProfileName, type ProfileName } from '../../protocol/names.ts';
+import { openChain, type Chain } from '../audit/chain.ts';
+import { profileConfigOf, type CacheConfig, type Config } from '../config/config.ts';
+import type { ProfileState } from '../gates/gate.ts';
+import { syncFolder } from '../home/files.ts';
+import { checkHome, type HomeProblem } from '../home/inspection.ts';
+import { profilePathsOf, type HomePaths, type ProfilePaths } from '../home/paths.ts';
+import { openSafeFile, unsafeError } from '../home/safety.ts';
+import type { JournalChain } from '../journal.ts';
+import type { Argon2Queue } from '../keys/passphrase.ts';
+import type { Credential } from '../keys/slot.ts';
+import { collectGarbage } from '../memory/collect.ts';
+import type { SecureArena } from '../memory/secure-bytes.ts';
+import type { Vault } from '../vault/vault.ts';
+import { setAsideAudit } from './create.ts';
+import { openSession, type Session } from './session.ts';
+
+/** What is known of one profile, for `status`. */
+export interface ProfileFacts {
+  readonly name: string;
+  readonly state: 'locked' | 'unlocked' | 'inactive';
+  readonly problem: string | undefined;
+  readonly session: Session | undefined;
+}
+
+/** The profiles of the home: which there are, and which of them are open. */
+export interface Profiles {
+  state(name: string): ProfileState;
+  /** All that there are, in the order of their names. */
+  facts(): readonly ProfileFacts[];
+  /** The vault of an unlocked profile. Throws LOCKED. */
+  vault(name: string): Vault;
+  /**
+   * Opens a profile. The credentials are copied at once and the copies wiped at the end. Rejects as `openSession`
+   * does, with NO_SUCH_PROFILE and PROFILE_INACTIVE before anything is tried.
+   */
+  unlock(
+    name: string,
+    credentials: readonly Credential[],
+    acceptRollback: string | undefined,
+  ): Promise<{ vaultId: string; already: boolean }>;
+  /** Locks; false if it was locked. Throws NO_SUCH_PROFILE. */
+  lock(name: string): boolean;
+  lockAll(): void;
+  /** Takes deactivation back; false if the profile was active. */
+  activate(name: string): boolean;
+  /** Locks, and keeps locked until `activate`; false if it was so already. */
+  deactivate(name: string): boolean;
+  /** Destroys a profile's keys and vault. Its audit is set aside. */
+  delete(name: string): void;
+  /** The chain of a profile that exists, else the daemon's own. */
+  chainOf(name: string | undefined): JournalChain;
+  chains(): Iterable<JournalChain>;
+  /** Locks everything and closes the chains. */
+  close(): Promise<void>;
+}
+
+interface ProfilesParts {
+  readonly paths: HomePaths;
+  readonly daemonChain: Chain;
+  readonly config: () => Config;
+  /** The cache's bounds, with the TTL that the command line or the environment asks for. */
+  readonly cache: () => CacheConfig;
+  readonly arena: SecureArena;
+  readonly argon2Queue: Argon2Queue;
+  /** Told when a profile was locked without its last audit records being sealed. */
+  readonly onUnsealed: (profile: string, error: unknown) => void;
+}
+
+interface Profile {
+  readonly name: ProfileName;
+  readonly paths: ProfilePaths;
+  active: boolean;
+  session: Session | undefined;
+  /** The unlock that is under way, if one is: the next waits for it. */
+  unlocking: Promise<unknown>;
+  /** Grows with each lock, so that an unlock under way notices that it was overtaken. */
+  locks: number;
+  chain: JournalChain & { readonly chain: Chain } | undefined;
+}
+
+/** The profiles below a home. Nothing is opened before it is asked for. */
+export function createProfiles(parts: ProfilesParts): Profiles {
+  const { paths, arena } = parts;
+  const known = new Map<string, Profile>();
+  const daemonChain: JournalChain = {
+    chain: parts.daemonChain,
+    canSeal: () => false,
+    seal: () => undefined,
+    keepHead: () => undefined,
+  };
+
+  const find = (name: string): Profile | undefined => {
+    const profile = known.get(name);
+    if (profile !== undefined) return profile;
+    if (!isProfileName(name)) return undefined;
+    const files = profilePathsOf(paths, name);
+    if (!existsSync(files.header)) return undefined;
+    const found: Profile = {
+      name,
+      paths: files,
+      active: !existsSync(files.inactive),
+      session: undefined,
+      unlocking: Promise.resolve(),
+      locks: 0,
+      chain: undefined,
+    };
+    known.set(name, found);
+    return found;
+  };
+
+  const require = (name: string): Profile => {
+    const profile = find(name);
+    if (profile !== undefined) return profile;
+    throw new HushError('NO_SUCH_PROFILE', `there is no profile ${name}`, { hint: `hush init -p ${name}` });
+  };
+
+  const chainOf = (profile: Profile): JournalChain & { readonly chain: Chain } => {
+    profile.chain ??= {
+      chain: openChain(profile.paths.audit, profile.name),
+      canSeal: () => profile.session !== undefined,
+      seal() {
+        const { session } = profile;
+        if (session !== undefined) this.chain.seal(session.sealState(), session.auditKey());
+      },
+      keepHead(atOnce) {
+        const { session } = profile;
+        if (session === undefined) return;
+        session.vault.noteAuditHead(this.chain.syncedHead());
+        if (atOnce) session.vault.persistAuditHead();
+      },
+    };
+    return profile.chain;
+  };
+
+  const problemIn = (problems: readonly HomeProblem[], name: string): HushError | undefined => {
+    const own = problems.filter((problem) => problem.profile === name);
+    return own.length === 0 ? undefined : unsafeError(own);
+  };
+
+  const open = async (profile: Profile, credentials: readonly Credential[], accept: string | undefined) => {
+    if (profile.session !== undefined) return { vaultId: profile.session.vault.vaultId, already: true };
+    if (!profile.active) {
+      throw new HushError('PROFILE_INACTIVE', `the profile ${profile.name} is deactivated`, {
+        hint: `hush profile activate ${profile.name}`,
+      });
+    }
+    const problem = problemIn(checkHome(paths), profile.name);
+    if (problem !== undefined) throw problem;
+    const { chain } = chainOf(profile);
+    const { locks } = profile;
+    const session = await openSession(
+      {
+        name: profile.name,
+        paths: profile.paths,
+        chain,
+        arena,
+        argon2Queue: parts.argon2Queue,
+        cache: parts.cache(),
+        maxTenants: profileConfigOf(parts.config(), profile.name).maxTenants,
+        acceptRollback: accept,
+      },
+      credentials,
+    );
+    if (profile.locks !== locks) {
+      session.close();
+      throw new HushError('CONFLICT', `the profile ${profile.name} was locked meanwhile`, { hint: 'hush unlock' });
+    }
+    profile.session = session;
+    return { vaultId: session.vault.vaultId, already: false };
+  };
+
+  const unlock: Profiles['unlock'] = async (name, credentials, acceptRollback) => {
+    const copies = credentials.map(({ kind, secret }) => {
+      const copy = arena.allocate(Math.max(1, secret.byteLength));
+      copy.bytes.set(secret);
+      return { kind, copy, secret: copy.bytes.subarray(0, secret.byteLength) };
+    });
+    try {
+      const profile = require(name);
+      const before = profile.unlocking;
+      const attempt = before.then(() => open(profile, copies, acceptRollback));
+      profile.unlocking = attempt.then(
+        () => undefined,
+        () => undefined,
+      );
+      return await attempt;
+    } finally {
+      for (const { copy } of copies) copy.wipe();
+    }
+  };
+
+  const lockProfile = (profile: Profile): boolean => {
+    const { session } = profile;
+    profile.locks++;
+    if (session === undefined) return false;
+    profile.session = undefined;
+    try {
+      const { chain } = chainOf(profile);
+      if (chain.unsealed() > 0) chain.seal(session.sealState(), session.auditKey());
+    } catch (error) {
+      parts.onUnsealed(profile.name, error);
+    } finally {
+      session.close();
+      collectGarbage();
+    }
+    return true;
+  };
+
+  const requireActiveFlag = (profile: Profile, active: boolean): boolean => {
+    if (profile.active === active) return false;
+    if (active) unlinkSync(profile.paths.inactive);
+    else closeSync(openSafeFile(profile.paths.inactive, constants.O_WRONLY | constants.O_CREAT));
+    syncFolder(profile.paths.folder);
+    profile.active = active;
+    return true;
+  };
+
+  return {
+    state(name) {
+      const profile = find(name);
+      if (profile === undefined) return 'missing';
+      if (!profile.active) return 'inactive';
+      return profile.session === undefined ? 'locked' : 'unlocked';
+    },
+    facts() {
+      const names = readdirSync(paths.profiles).filter(isProfileName).sort();
+      const problems = checkHome(paths);
+      return names.flatMap((name): ProfileFacts[] => {
+        const profile = find(name);
+        if (profile === undefined) return [];
+        const state = profile.active ? (profile.session === undefined ? 'locked' : 'unlocked') : 'inactive';
+        return [{ name, state, problem: problemIn(problems, name)?.message, session: profile.session }];
+      });
+    },
+    vault(name) {
+      const session = find(name)?.session;
+      if (session === undefined) {
+        throw new HushError('LOCKED', `the profile ${name} is locked`, { hint: `hush unlock -p ${name}` });
+      }
+      return session.vault;
+    },
+    unlock,
+    lock: (name) => lockProfile(require(name)),
+    lockAll() {
+      for (const profile of known.values()) lockProfile(profile);
+    },
+    activate: (name) => requireActiveFlag(require(name), true),
+    deactivate(name) {
+      const profile = require(name);
+      lockProfile(profile);
+      return requireActiveFlag(profile, false);
+    },
+    delete(name) {
+      const profile = require(name);
+      lockProfile(profile);
+      const doomed = join(paths.profiles, `.deleted-${randomBytes(8).toString('hex')}`);
+      renameSync(profile.paths.folder, doomed);
+      syncFolder(paths.profiles);
+      known.delete(profile.name);
+      const closed = profile.chain?.chain.close() ?? Promise.resolve();
+      closed.catch((error: unknown) => {
+        parts.onUnsealed(profile.name, error);
+      });
+      setAsideAudit(profile.paths);
+      rmSync(doomed, { recursive: true, force: true });
+    },
+    chainOf(name) {
+      const profile = name === undefined ? undefined : find(name);
+      return profile === undefined ? daemonChain : chainOf(profile);
+    },
+    *chains() {
+      yield daemonChain;
+      for (const { chain } of known.values()) if (chain !== undefined) yield chain;
+    },
+    async close() {
+      for (const profile of known.values()) lockProfile(profile);
+      for (const { chain } of known.values()) await chain?.chain.close();
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import { HushError } from '../../protocol/errors.ts';
+import type { Chain } from '../audit/chain.ts';
+import type { ChainHead } from '../audit/records.ts';
+import type { AuditSecretOf, Seal, SealState } from '../audit/seals.ts';
+
+/** What is compared at unlock. */
+export interface FreshnessClaims {
+  readonly chain: Chain;
+  /** What vault and header say of themselves. */
+  readonly state: SealState;
+  /** The audit record that the vault remembers as written to the disk. */
+  readonly head: ChainHead | undefined;
+  readonly secretOf: AuditSecretOf;
+  /** The id of the finding that the operator takes on purpose. */
+  readonly accept: string | undefined;
+}
+
+/**
+ * Compares vault and header with the profile's audit chain, which grows with each change and is sealed under a key of
+ * the vault: whichever is behind was put back. A vault behind the newest seal is ROLLBACK, and so is an audit behind
+ * the record that the vault remembers; a chain that was rewritten is INTEGRITY. Each has an id by which an operator
+ * can take it on purpose, once. A vault that is ahead of the audit is a crash, and heals by itself.
+ */
+export async function checkAgainstAudit(claims: FreshnessClaims): Promise<void> {
+  const finding = await find(claims);
+  if (finding === undefined || finding.id === claims.accept) return;
+  throw new HushError(finding.code, finding.message, {
+    hint: `restore the newer files, or, if this was on purpose: hush unlock --accept-rollback ${finding.id}`,
+  });
+}
+
+interface Finding {
+  readonly code: 'ROLLBACK' | 'INTEGRITY';
+  readonly id: string;
+  readonly message: string;
+}
+
+async function find({ chain, state, head, secretOf }: FreshnessClaims): Promise<Finding | undefined> {
+  const written = chain.head();
+  const id = `${state.generation}-${state.commit}-${written.seq}-${written.hash.slice(0, 12)}`;
+  const finding = (code: Finding['code'], message: string): Finding => ({ code, id, message });
+  if (head !== undefined && head.seq > written.seq) {
+    return finding(
+      'ROLLBACK',
+      `the audit lacks its tail: it ends at record ${written.seq}, and the vault remembers record ${head.seq}`,
+    );
+  }
+  if (head !== undefined && head.seq === written.seq && head.hash !== written.hash) {
+    return finding('INTEGRITY', `the audit was rewritten: record ${head.seq} is not the one that the vault remembers`);
+  }
+  let seal: Seal | undefined;
+  try {
+    seal = await chain.lastSeal(state.vaultId, secretOf);
+  } catch (error) {
+    if (error instanceof HushError && error.code === 'INTEGRITY') {
+      return finding('INTEGRITY', `the audit was tampered with: ${error.message}`);
+    }
+    throw error;
+  }
+  if (seal === undefined) {
+    return head === undefined
+      ? undefined
+      : finding('INTEGRITY', 'the audit was tampered with: the seals that the vault remembers are gone');
+  }
+  if (seal.commit > state.commit) {
+    return finding('ROLLBACK', `the vault is older than the audit: it is at change ${state.commit}, not ${seal.commit}`);
+  }
+  if (seal.generation > state.generation) {
+    return finding(
+      'ROLLBACK',
+      `the header is older than the audit: it is of generation ${state.generation}, not ${seal.generation}`,
+    );
+  }
+  return undefined;
+}

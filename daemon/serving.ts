@@ -1,0 +1,180 @@
+import type { Socket } from 'node:net';
+import { HushError } from '../protocol/errors.ts';
+import { socketFd } from '../native/peer-credentials.ts';
+import { identifyPeer } from '../native/peer-process.ts';
+import { openChain } from './audit/chain.ts';
+import type { AuditEntry } from './audit/records.ts';
+import type { Configs } from './configs.ts';
+import { createDispatcher, type Dispatcher } from './dispatch.ts';
+import { createBuckets } from './gates/buckets.ts';
+import type { HardeningReport } from './hardening.ts';
+import type { HomePaths } from './home/paths.ts';
+import { createJournal } from './journal.ts';
+import { createArgon2Queue } from './keys/passphrase.ts';
+import type { Logger } from './log.ts';
+import type { SecureArena } from './memory/secure-bytes.ts';
+import { createPeer, type KernelFacts } from './peer.ts';
+import { createProfiles } from './profiles/profiles.ts';
+import { readRelease } from './release.ts';
+import { closeSocketToOthers, freeSocketPath, removeSocket } from './socket.ts';
+import { createStatus } from './status.ts';
+import type { Service } from './transport/connection.ts';
+import { listen } from './transport/listener.ts';
+
+/** A daemon that listens. */
+export interface Serving {
+  /** Opens a profile with a key from outside any connection; on record like any unlock. Rejects as `unlock` does. */
+  unlockAtStart(profile: string, key: Uint8Array, source: string): Promise<void>;
+  /** Puts an event of the daemon itself on record. */
+  note(event: string, detail?: AuditEntry['detail']): void;
+  /** Stops accepting, finishes what began, locks everything, closes the audit, removes the socket. */
+  close(): Promise<void>;
+}
+
+interface ServingParts {
+  readonly paths: HomePaths;
+  readonly configs: Configs;
+  readonly arena: SecureArena;
+  readonly hardening: HardeningReport;
+  readonly log: Logger;
+  /** The cache's TTL where it does not come from the config. */
+  readonly ttlSeconds: number | undefined;
+  readonly stop: (reason: string) => void;
+}
+
+/** Identities that have a token bucket at the same time. */
+const bucketCount = 4096;
+const tickMs = 1000;
+
+/** Opens the audit and listens. The caller holds the lock of the home. */
+export async function startServing(parts: ServingParts): Promise<Serving> {
+  const { paths, configs, arena, log } = parts;
+  const release = readRelease();
+  const now = (): number => performance.now();
+  const inForce = configs.inForce;
+  const daemonChain = openChain(paths.daemonAudit, 'daemon');
+  const profiles = createProfiles({
+    paths,
+    daemonChain,
+    config: () => inForce().config,
+    cache: () => {
+      const { cache } = inForce().config;
+      return { ...cache, ttlSeconds: parts.ttlSeconds ?? cache.ttlSeconds };
+    },
+    arena,
+    argon2Queue: createArgon2Queue(),
+    onUnsealed: (profile, error) => {
+      log.error({ event: 'audit.unsealed', profile, message: textOf(error) });
+    },
+  });
+  const journal = createJournal({
+    chainOf: profiles.chainOf,
+    chains: profiles.chains,
+    onFailure: () => inForce().config.audit.onFailure,
+    log,
+    meter: createBuckets(bucketCount, now),
+  });
+  const note: Serving['note'] = (event, detail) => {
+    journal.noteEvent(event, detail);
+    journal.flush();
+  };
+
+  const { limits } = inForce().config;
+  const status = createStatus({
+    profiles,
+    hardening: parts.hardening,
+    release,
+    startedAt: new Date(),
+    inForce,
+  });
+  const dispatcher = createDispatcher({
+    gateState: { profileState: profiles.state },
+    context: (peer) => ({
+      peer,
+      profiles,
+      config: inForce().config,
+      status,
+      stop: () => {
+        setImmediate(parts.stop, `by ${peer.identity.name}`);
+        return process.pid;
+      },
+    }),
+    journal,
+    onBug: (error) => {
+      log.error({ event: 'bug', message: textOf(error), stack: error instanceof Error ? error.stack : undefined });
+    },
+    batchItems: () => inForce().config.limits.batchItems,
+    frameBytes: limits.frameBytes,
+  });
+  const buckets = createBuckets(bucketCount, now);
+  const daemonUid = process.getuid?.() ?? 0;
+
+  await freeSocketPath(paths.socket);
+  note('daemon.start', { release, node: process.versions.node });
+  const listener = await listen({
+    path: paths.socket,
+    limits,
+    daemon: release,
+    now,
+    service: (socket) => serviceFor(dispatcher, createPeer(factsOf(socket, log), daemonUid, inForce, buckets)),
+    onLimit: (limit) => {
+      log.warn({ event: 'limit', limit });
+    },
+  });
+  closeSocketToOthers(paths.socket);
+  const ticker = setInterval(() => {
+    journal.tick().catch((error: unknown) => {
+      log.error({ event: 'audit.tick', message: textOf(error) });
+    });
+  }, tickMs);
+
+  return {
+    async unlockAtStart(profile, key, source) {
+      try {
+        await profiles.unlock(profile, [{ kind: 'key', secret: key }], undefined);
+        journal.noteEvent('unlock', { profile, source });
+      } catch (error) {
+        if (error instanceof HushError) journal.noteEvent('unlock.failed', { profile, source, code: error.code });
+        throw error;
+      } finally {
+        journal.flush();
+      }
+    },
+    note,
+    async close() {
+      await listener.close();
+      await dispatcher.idle();
+      clearInterval(ticker);
+      await journal.tick();
+      await profiles.close();
+      note('daemon.stop');
+      await daemonChain.close();
+      removeSocket(paths.socket);
+    },
+  };
+}
+
+function serviceFor(dispatcher: Dispatcher, peer: ReturnType<typeof createPeer>): Service {
+  return {
+    begin: (request, settle) => {
+      dispatcher.begin(peer, request, settle);
+    },
+    endTurn: dispatcher.endTurn,
+  };
+}
+
+/** What the kernel says of the peer; a peer that it names nobody for stays unidentified. */
+function factsOf(socket: Socket, log: Logger): KernelFacts | undefined {
+  try {
+    const peer = identifyPeer(socketFd(socket));
+    return peer === undefined
+      ? undefined
+      : { pid: peer.pid, uid: peer.uid, gid: peer.gid, exe: peer.process?.exe };
+  } catch (error) {
+    if (!(error instanceof HushError)) throw error;
+    log.warn({ event: 'peer', message: error.message });
+    return undefined;
+  }
+}
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,21 @@
+import { HushError } from '../../protocol/errors.ts';
+import { decodeMessage } from '../../protocol/frames.ts';
+
+/** A request as it stands in its frame, its parameters not yet looked at. */
+export interface Request {
+  readonly id: number;
+  readonly op: string;
+  readonly params: unknown;
+}
+
+/** The request in `bytes[start, end)`. Throws BAD_REQUEST where it is not one map of id, op and params. */
+export function parseRequest(bytes: Uint8Array, start: number, end: number): Request {
+  const { id, op, params, ...rest } = decodeMessage(bytes, start, end);
+  if (typeof id !== 'number' || !Number.isSafeInteger(id) || id < 0) {
+    throw new HushError('BAD_REQUEST', 'a request needs an id: a whole number from 0 to 2^53 - 1');
+  }
+  if (typeof op !== 'string' || Object.keys(rest).length > 0) {
+    throw new HushError('BAD_REQUEST', 'a request is a map of id, op and params, and nothing else');
+  }
+  return { id, op, params };
+}
