@@ -1,0 +1,208 @@
+import { createHmac, createSecretKey } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { HushError, errorTable } from '../protocol/errors.ts';
+import type { ParamsOf } from '../protocol/operations.ts';
+import { anotherVault, connectAndVerify } from './client.ts';
+import type { ConnectOptions, HushClient, Verify } from './client.ts';
+import { coordinateOf, plaintextOf, textOf } from './crypto-context.ts';
+import type { CryptoContext } from './crypto-context.ts';
+import { createListeners } from './events.ts';
+import { createRecovery } from './recovery.ts';
+
+/** A sealed value as the platform keeps it; the ciphertext (base64) says everything about itself. */
+export interface CryptoHandle {
+  readonly id: string;
+  readonly kmsKeyId: string;
+  readonly alg: string;
+  readonly version: number;
+  readonly ciphertext: string;
+}
+
+/** The platform's interface. Errors are `HushError`s that name hushd and hold no value and no path. */
+export interface ICryptoProvider {
+  /** Seals a string of any content, the empty one too. Rejects with BAD_REQUEST or TOO_LARGE before it is sent. */
+  encrypt(plain: string, ctx: CryptoContext): Promise<CryptoHandle>;
+  /** Opens a handle. Rejects on any mismatch of handle and context; the tenant need not be given. */
+  decrypt(handle: CryptoHandle, ctx: CryptoContext): Promise<string>;
+  /** Seals the same plaintext under the newest key, inside the daemon: same id, higher version. */
+  rotateKey(handle: CryptoHandle, ctx: CryptoContext): Promise<CryptoHandle>;
+  /** HMAC-SHA-256 in hex under the keyring's digest key; the same on every node, after restarts and rotations. */
+  digest(plain: string): string;
+}
+
+/** The platform's provider, served by the daemon. */
+export interface HushCryptoProvider extends ICryptoProvider {
+  /** The id of the vault that seals: the only one that this provider will ever talk to. */
+  readonly vaultId: string;
+  /**
+   * `disconnect` when the daemon is gone or locked; `reconnect` when it serves again, which is watched for in the
+   * background (the moment to call `engine.setCryptoProvider` again). Answers how to stop listening.
+   */
+  on(event: 'disconnect' | 'reconnect', listener: () => void): () => void;
+  /** Ends the connection; `digest` goes on working. */
+  close(): void;
+}
+
+/** How a provider finds its daemon, and the keyring it uses. */
+export interface CryptoProviderOptions extends ConnectOptions {
+  /** `default` by default. */
+  readonly keyring?: string;
+  /** Where the known value is sealed that proves the provider works; the client's grant must allow it. */
+  readonly proof?: CryptoContext;
+}
+
+const knownValue = 'hushd seals and opens this';
+const defaultProof: CryptoContext = { namespace: 'hushd', key: 'proof' };
+
+/**
+ * A crypto provider that has proved itself: connected, holding the digest key, and having sealed and opened a known
+ * value. Rejects with what `connect` rejects with, LOCKED, ACCESS_DENIED, or INTEGRITY when `vaultId` is given and
+ * another vault answers.
+ */
+export async function createCryptoProvider(options: CryptoProviderOptions = {}): Promise<HushCryptoProvider> {
+  const keyring = options.keyring ?? 'default';
+  let digestKey: KeyObject | undefined;
+  let vaultId = options.vaultId;
+
+  const checkDigestKey = (told: { key: Uint8Array; vaultId: string }): void => {
+    try {
+      const key = createSecretKey(told.key);
+      vaultId ??= told.vaultId;
+      digestKey ??= key;
+      if (told.vaultId !== vaultId || !key.equals(digestKey)) throw anotherVault();
+    } finally {
+      told.key.fill(0);
+    }
+  };
+
+  const verify: Verify = async (connection, profile, expiresAt) => {
+    checkDigestKey(await connection.call('crypto.digestKey', { profile, keyring }, expiresAt));
+  };
+
+  const client = await connectAndVerify(options, verify).catch((error: unknown) => {
+    throw withoutPaths(error);
+  });
+  try {
+    // Both were set by `verify`, without which no connection is made.
+    if (digestKey === undefined || vaultId === undefined)
+      throw new HushError('UNAVAILABLE', 'there is no digest key');
+    const provider = providerOf({ client, keyring, digestKey, vaultId, checkDigestKey });
+    const proof = options.proof ?? defaultProof;
+    if ((await provider.decrypt(await provider.encrypt(knownValue, proof), proof)) !== knownValue) {
+      throw new HushError('INTEGRITY', 'hushd did not give back the value that it sealed');
+    }
+    return provider;
+  } catch (error) {
+    client.close();
+    throw error;
+  }
+}
+
+interface ProviderParts {
+  readonly client: HushClient;
+  readonly keyring: string;
+  readonly digestKey: KeyObject;
+  readonly vaultId: string;
+  readonly checkDigestKey: (told: { key: Uint8Array; vaultId: string }) => void;
+}
+
+function providerOf({
+  client,
+  keyring,
+  digestKey,
+  vaultId,
+  checkDigestKey,
+}: ProviderParts): HushCryptoProvider {
+  const listeners = createListeners<'disconnect' | 'reconnect'>();
+  const recovery = createRecovery({
+    probe: async () => {
+      checkDigestKey(await client.call('crypto.digestKey', { keyring }));
+    },
+    onOutage: () => {
+      listeners.tell('disconnect');
+    },
+    onRecovery: () => {
+      listeners.tell('reconnect');
+    },
+  });
+  client.on('disconnect', () => {
+    recovery.failed(new HushError('UNREACHABLE'));
+  });
+
+  const watched = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      const result = await work();
+      recovery.succeeded();
+      return result;
+    } catch (error) {
+      recovery.failed(error);
+      throw withoutPaths(error);
+    }
+  };
+
+  const ofThisVault = (handle: CryptoHandle): CryptoHandle => {
+    if (!handle.kmsKeyId.startsWith(`hush:${vaultId}:`)) throw anotherVault();
+    return handle;
+  };
+
+  return {
+    vaultId,
+    encrypt: (plain, ctx) =>
+      watched(async () => {
+        const coordinate = coordinateOf(ctx);
+        const plaintext = plaintextOf(plain);
+        try {
+          const { handle } = await client.call('crypto.encrypt', { keyring, ...coordinate, plaintext });
+          return ofThisVault(handle);
+        } finally {
+          plaintext.fill(0);
+        }
+      }),
+    decrypt: (handle, ctx) =>
+      watched(async () => {
+        const params = { keyring, ...coordinateOf(ctx), handle: handleOf(handle) };
+        const { plaintext } = await client.call('crypto.decrypt', params);
+        try {
+          return textOf(plaintext);
+        } finally {
+          plaintext.fill(0);
+        }
+      }),
+    rotateKey: (handle, ctx) =>
+      watched(async () => {
+        const params = { keyring, ...coordinateOf(ctx), handle: handleOf(handle) };
+        return ofThisVault((await client.call('crypto.rotate', params)).handle);
+      }),
+    digest: (plain) => createHmac('sha256', digestKey).update(plain, 'utf8').digest('hex'),
+    on: listeners.on,
+    close() {
+      recovery.stop();
+      client.close();
+    },
+  };
+}
+
+/** The five fields of a handle, whatever else the row holds that it was made of. */
+function handleOf(handle: CryptoHandle): ParamsOf<'crypto.decrypt'>['handle'] {
+  // The platform's callers are JavaScript: what the types promise is not always what comes.
+  const given: unknown = handle;
+  if (typeof given !== 'object' || given === null) throw new HushError('BAD_REQUEST', 'there is no handle');
+  const { id, kmsKeyId, alg, version, ciphertext } = handle;
+  return { id, kmsKeyId, alg, version, ciphertext };
+}
+
+/**
+ * The error as the platform's REST clients may see it: it names hushd, and a sentence that might hold a path of
+ * this host is replaced by the table's.
+ */
+function withoutPaths(error: unknown): HushError {
+  if (!(error instanceof HushError)) return new HushError('UNAVAILABLE', 'hushd: the client failed');
+  const { code, retryAfterMs, limit } = error;
+  const message = error.message.includes('/') ? errorTable[code].message : error.message;
+  const hint = error.hint.includes('/') ? errorTable[code].hint : error.hint;
+  return new HushError(code, message.includes('hushd') ? message : `hushd: ${message}`, {
+    hint,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(limit === undefined ? {} : { limit }),
+  });
+}

@@ -1,0 +1,61 @@
+import type { Socket } from 'node:net';
+import { newBytes } from './bytes.ts';
+
+const usualBytes = 64 * 1024;
+
+/** Gathers the frames of one turn of the event loop into one write, and wipes them once the kernel has them. */
+export interface Outbox {
+  /** Copies the frame; it leaves at the end of the turn, after all microtasks. */
+  add(frame: Uint8Array): void;
+  /** Wipes what has not left yet. */
+  wipe(): void;
+}
+
+/** An outbox of a connected socket. */
+export function createOutbox(socket: Socket): Outbox {
+  let gathered = newBytes(usualBytes);
+  let length = 0;
+  let scheduled = false;
+
+  /** Answers whether the kernel took all of the bytes at once; they are wiped as soon as it has. */
+  const write = (bytes: Uint8Array): boolean => {
+    let queued = false;
+    socket.write(bytes, () => {
+      if (queued) bytes.fill(0);
+    });
+    queued = socket.writableLength > 0;
+    if (!queued) bytes.fill(0);
+    return !queued;
+  };
+
+  const flush = (): void => {
+    if (length === 0) return;
+    const bytes = gathered.subarray(0, length);
+    length = 0;
+    if (!write(bytes)) gathered = newBytes(usualBytes);
+  };
+
+  return {
+    add(frame) {
+      if (length + frame.byteLength > usualBytes) flush();
+      if (frame.byteLength > usualBytes) {
+        const large = newBytes(frame.byteLength);
+        large.set(frame);
+        write(large);
+        return;
+      }
+      gathered.set(frame, length);
+      length += frame.byteLength;
+      if (scheduled) return;
+      scheduled = true;
+      process.nextTick(() => {
+        scheduled = false;
+        flush();
+      });
+    },
+    wipe() {
+      gathered.fill(0, 0, length);
+      length = 0;
+    },
+  };
+}
