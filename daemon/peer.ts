@@ -87,8 +87,6 @@ export function createPeer(
       return refresh().kind !== 'unidentified';
     },
     allows(profile: string | undefined, right: Right) {
-      const { kind } = refresh();
-      if (right.kind === 'daemon') return kind === 'owner' || kind === 'operator';
       return covers(rightsOn(profile ?? ''), right);
     },
     hasAnyRight: (profile) => rightsOn(profile).any,

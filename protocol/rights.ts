@@ -1,5 +1,5 @@
-/** A right that is had or not had on a profile as a whole. */
-export type SimpleRight = 'keys' | 'unlock' | 'lock' | 'audit' | 'admin' | 'status';
+/** A right that is had or not had on a profile as a whole; `daemon`, to stop it, is for its owner and operators. */
+export type SimpleRight = 'keys' | 'unlock' | 'lock' | 'audit' | 'admin' | 'status' | 'daemon';
 
 /** What an operation needs to be allowed, in the terms that grants speak of. Paths are `<scope>/<name>`. */
 export type Right =
@@ -16,6 +16,4 @@ export type Right =
   | { readonly kind: 'keyring'; readonly keyring: string }
   /** To ask for a list at all; what it shows is decided by `list`, name by name. */
   | { readonly kind: 'listing' }
-  | { readonly kind: SimpleRight }
-  /** To stop the daemon: for its owner and operators, on no profile in particular. */
-  | { readonly kind: 'daemon' };
+  | { readonly kind: SimpleRight };

@@ -1,25 +1,6 @@
 import { type Config, type Grant, profileConfigOf } from '../config/config.ts';
+import type { Right, SimpleRight } from '../../protocol/rights.ts';
 import type { Identity } from './identity.ts';
-
-/** What an operation needs on its profile. Paths are `<scope>/<name>` and have passed `parseSecretPath`. */
-export type Right =
-  | { readonly kind: 'read' | 'write' | 'delete' | 'list'; readonly path: string }
-  /** One coordinate of the platform; no tenant is the tenant `''`. */
-  | {
-      readonly kind: 'crypto';
-      readonly keyring: string;
-      readonly namespace: string;
-      readonly key: string;
-      readonly tenant?: string;
-    }
-  /** Anything at all on a keyring: what handing out its digest key asks for. */
-  | { readonly kind: 'keyring'; readonly keyring: string }
-  /** To ask for a list at all; what it shows is decided by `list`, name by name. */
-  | { readonly kind: 'listing' }
-  | { readonly kind: SimpleRight };
-
-/** A right that is had or not had on the profile as a whole. */
-export type SimpleRight = 'keys' | 'unlock' | 'lock' | 'audit' | 'admin' | 'status';
 
 /** What one identity may do on one profile; worked out once a connection and config generation. */
 export interface ProfileRights extends Readonly<Record<SimpleRight, boolean>> {
@@ -100,6 +81,7 @@ const everything: ProfileRights = {
   audit: true,
   admin: true,
   status: true,
+  daemon: true,
   mayRead: yes,
   mayWrite: yes,
   mayDelete: yes,
@@ -117,6 +99,7 @@ const nothing: ProfileRights = {
   audit: false,
   admin: false,
   status: false,
+  daemon: false,
   mayRead: no,
   mayWrite: no,
   mayDelete: no,
@@ -141,6 +124,7 @@ function grantedRights(grant: Grant): ProfileRights {
     audit,
     admin,
     status: any,
+    daemon: false,
     mayRead: grant.read.matches,
     mayWrite: grant.write.matches,
     mayDelete: grant.delete.matches,

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Identity, IdentityKind } from '../../daemon/access/identity.ts';
 import { bucketOf } from '../../daemon/access/rates.ts';
-import { decide, hasAnyRight, type Right, rightsOf } from '../../daemon/access/rights.ts';
+import { decide, hasAnyRight, rightsOf } from '../../daemon/access/rights.ts';
+import type { Right } from '../../protocol/rights.ts';
 import { parseConfig } from '../../daemon/config/parse.ts';
 
 const peer = (kind: IdentityKind, name: string = kind): Identity => ({ kind, name, pid: 1, uid: 2, gid: 3 });
