@@ -87,14 +87,24 @@ export async function createCryptoProvider(options: CryptoProviderOptions = {}):
     if (digestKey === undefined || vaultId === undefined)
       throw new HushError('UNAVAILABLE', 'there is no digest key');
     const provider = providerOf({ client, keyring, digestKey, vaultId, checkDigestKey });
-    const proof = options.proof ?? defaultProof;
-    if ((await provider.decrypt(await provider.encrypt(knownValue, proof), proof)) !== knownValue) {
-      throw new HushError('INTEGRITY', 'hushd did not give back the value that it sealed');
-    }
+    await prove(provider, keyring, options.proof ?? defaultProof);
     return provider;
   } catch (error) {
     client.close();
     throw error;
+  }
+}
+
+async function prove(provider: ICryptoProvider, keyring: string, ctx: CryptoContext): Promise<void> {
+  const opened = provider.encrypt(knownValue, ctx).then((handle) => provider.decrypt(handle, ctx));
+  const value = await opened.catch((error: unknown) => {
+    if (!(error instanceof HushError && error.code === 'ACCESS_DENIED')) throw error;
+    throw new HushError('ACCESS_DENIED', 'hushd: the access rules do not allow the proof of a known value', {
+      hint: `grant crypto on ${keyring}/${ctx.namespace}/${ctx.key}, or name an allowed place in the option "proof"`,
+    });
+  });
+  if (value !== knownValue) {
+    throw new HushError('INTEGRITY', 'hushd did not give back the value that it sealed');
   }
 }
 

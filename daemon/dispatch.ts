@@ -4,8 +4,9 @@ import type { ResultOf } from '../protocol/index.ts';
 import { firstDenial } from './gates/index.ts';
 import type { GateState } from './gates/gate.ts';
 import { parseCall, type Call } from './operations/call.ts';
-import { answer, type Answer, type Context } from './operations/handlers.ts';
+import { answer, type Context } from './operations/handlers.ts';
 import type { Journal } from './journal.ts';
+import type { Scratch } from './memory/scratch.ts';
 import type { Outcome } from './transport/connection.ts';
 import type { Request } from './transport/message.ts';
 import { sizeOfResult, wipeResult } from './operations/results.ts';
@@ -14,7 +15,7 @@ import type { Peer } from './peer.ts';
 /** Carries requests through the gates to their handlers, and their outcomes through the audit to the peer. */
 export interface Dispatcher {
   /** Starts a request; `settle` gets its outcome once the audit has it, in this turn or a later one. */
-  begin(peer: Peer, request: Request, settle: (outcome: Outcome) => void): void;
+  begin(context: Context, request: Request, settle: (outcome: Outcome) => void): void;
   /** Writes the audit of all that ended in this turn, then settles it. */
   endTurn(): void;
   /** Resolves when nothing is under way any more. */
@@ -23,8 +24,9 @@ export interface Dispatcher {
 
 interface DispatcherParts {
   readonly gateState: GateState;
-  readonly context: (peer: Peer) => Context;
   readonly journal: Journal;
+  /** Where results are made; free again once nothing is under way. */
+  readonly scratch: Scratch;
   /** Told of errors that are bugs, not outcomes. */
   readonly onBug: (error: unknown) => void;
   readonly batchItems: () => number;
@@ -63,36 +65,39 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
     return new HushError('UNAVAILABLE', 'the daemon failed inside; its log has the details');
   };
 
-  /** One call through the gates and its handler; its record is with the journal when this returns or resolves. */
-  const run = (peer: Peer, call: Call): Outcome | Promise<Outcome> => {
-    const record = (outcome: Outcome, commit?: number): Outcome => {
-      journal.note(peer, call, 'error' in outcome ? outcome.error : undefined, commit);
-      return outcome;
-    };
-    const succeed = ({ result, commit }: Answer): Outcome => record({ ok: result }, commit);
-    const fail = (error: unknown): Outcome => record({ error: errorOf(error) });
+  const noted = (peer: Peer, call: Call, outcome: Outcome, commit?: number): Outcome => {
+    journal.note(peer, call, 'error' in outcome ? outcome.error : undefined, commit);
+    return outcome;
+  };
 
+  /** One call through the gates and its handler; its record is with the journal when this returns or resolves. */
+  const run = (context: Context, call: Call): Outcome | Promise<Outcome> => {
+    const { peer } = context;
     const denial = firstDenial(call, peer, gateState);
-    if (denial !== undefined) return record({ error: denial });
+    if (denial !== undefined) return noted(peer, call, { error: denial });
     try {
       if (isGuarded(call)) journal.requireWritable();
-      const given = answer(call, parts.context(peer));
-      return given instanceof Promise ? given.then(succeed, fail) : succeed(given);
+      const given = answer(call, context);
+      if (!(given instanceof Promise)) return noted(peer, call, { ok: given.result }, given.commit);
+      return given.then(
+        ({ result, commit }) => noted(peer, call, { ok: result }, commit),
+        (error: unknown) => noted(peer, call, { error: errorOf(error) }),
+      );
     } catch (error) {
-      return fail(error);
+      return noted(peer, call, { error: errorOf(error) });
     }
   };
 
   /** One item of a batch; only operations that end at once may stand in one. */
-  const runItem = (peer: Peer, item: BatchItem): Outcome => {
+  const runItem = (context: Context, item: BatchItem): Outcome => {
     try {
       const call = parseCall(item.op, item.params);
       if (!call.batchable) throw new HushError('BAD_REQUEST', `${call.name} cannot stand in a batch`);
-      const outcome = run(peer, call);
+      const outcome = run(context, call);
       if (outcome instanceof Promise) throw new Error(`${call.name} is batchable and does not end at once`);
       return outcome;
     } catch (error) {
-      return refuseUnread(peer, error);
+      return refuseUnread(context.peer, error);
     }
   };
 
@@ -104,16 +109,16 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
   };
 
   /** One item after the other, each with its own gates, token and record; what no reply could hold is not begun. */
-  const runBatch = (peer: Peer, items: readonly BatchItem[]): Outcome => {
+  const runBatch = (context: Context, items: readonly BatchItem[]): Outcome => {
     if (items.length > parts.batchItems()) {
       const message = `a batch holds at most ${parts.batchItems()} items`;
-      return refuseUnread(peer, new HushError('LIMIT_EXCEEDED', message, { limit: 'batchItems' }));
+      return refuseUnread(context.peer, new HushError('LIMIT_EXCEEDED', message, { limit: 'batchItems' }));
     }
     const full = new HushError('TOO_LARGE', 'the reply has no room for this item', { limit: 'frameBytes' });
     let room = parts.frameBytes - batchOverheadBytes;
     const results = items.map((item): ResultOf<'batch'>['results'][number] => {
       if (room <= 0) return { error: reportOf(full) };
-      const outcome = runItem(peer, item);
+      const outcome = runItem(context, item);
       if ('error' in outcome) return { error: reportOf(outcome.error) };
       room -= sizeOfResult(outcome.ok);
       if (room >= 0) return { ok: { ...outcome.ok } };
@@ -130,7 +135,9 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
     } finally {
       if ('ok' in outcome) wipeResult(outcome.ok);
     }
-    if (underWay === 0) for (const resolve of whenIdle.splice(0)) resolve();
+    if (underWay > 0) return;
+    parts.scratch.reset();
+    for (const resolve of whenIdle.splice(0)) resolve();
   };
 
   const settleWith = (ending: Ending, error: HushError): void => {
@@ -161,31 +168,32 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
     );
   };
 
-  const begin: Dispatcher['begin'] = (peer, request, done) => {
+  const begin: Dispatcher['begin'] = (context, request, done) => {
+    const { peer } = context;
     underWay++;
-    const end = (outcome: Outcome, changes: boolean, guarded: boolean): void => {
-      endings.push({ settle: done, outcome, changes, guarded });
-    };
     let call: Call;
     try {
       call = parseCall(request.op, request.params);
     } catch (error) {
-      end(refuseUnread(peer, error), false, false);
+      endings.push({ settle: done, outcome: refuseUnread(peer, error), changes: false, guarded: false });
       return;
     }
+    const guarded = isGuarded(call);
     if (call.name === 'batch') {
+      const { items } = call.params;
       const denial = firstDenial(call, peer, gateState);
-      if (denial !== undefined) end(refuseUnread(peer, denial), false, false);
-      else end(runBatch(peer, call.params.items), call.params.items.some(changesSomething), true);
+      const outcome = denial === undefined ? runBatch(context, items) : refuseUnread(peer, denial);
+      endings.push({ settle: done, outcome, changes: items.some(changesSomething), guarded });
       return;
     }
-    const outcome = run(peer, call);
+    const { changes } = call;
+    const outcome = run(context, call);
     if (!(outcome instanceof Promise)) {
-      end(outcome, call.changes, isGuarded(call));
+      endings.push({ settle: done, outcome, changes, guarded });
       return;
     }
     void outcome.then((later) => {
-      end(later, call.changes, isGuarded(call));
+      endings.push({ settle: done, outcome: later, changes, guarded });
       endTurn();
     });
   };

@@ -13,7 +13,9 @@ import { createJournal } from './journal.ts';
 import { createArgon2Queue } from './keys/passphrase.ts';
 import type { Logger } from './log.ts';
 import type { SecureArena } from './memory/secure-bytes.ts';
-import { createPeer, type KernelFacts } from './peer.ts';
+import { createScratch } from './memory/scratch.ts';
+import type { Context } from './operations/handlers.ts';
+import { createPeer, type KernelFacts, type Peer } from './peer.ts';
 import { createProfiles } from './profiles/profiles.ts';
 import { readRelease } from './release.ts';
 import { closeSocketToOthers, freeSocketPath, removeSocket } from './socket.ts';
@@ -45,6 +47,8 @@ interface ServingParts {
 /** Identities that have a token bucket at the same time. */
 const bucketCount = 4096;
 const tickMs = 1000;
+/** Room for the results of a turn, most of them: 32 values of 4 KiB. */
+const scratchBytes = 128 * 1024;
 
 /** Opens the audit and listens. The caller holds the lock of the home. */
 export async function startServing(parts: ServingParts): Promise<Serving> {
@@ -52,6 +56,7 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
   const release = readRelease();
   const now = (): number => performance.now();
   const inForce = configs.inForce;
+  const scratch = createScratch(scratchBytes);
   const daemonChain = openChain(paths.daemonAudit, 'daemon');
   const profiles = createProfiles({
     paths,
@@ -62,6 +67,7 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
       return { ...cache, ttlSeconds: parts.ttlSeconds ?? cache.ttlSeconds };
     },
     arena,
+    scratch,
     argon2Queue: createArgon2Queue(),
     onUnsealed: (profile, error) => {
       log.error({ event: 'audit.unsealed', profile, message: textOf(error) });
@@ -89,22 +95,23 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
   });
   const dispatcher = createDispatcher({
     gateState: { profileState: profiles.state },
-    context: (peer) => ({
-      peer,
-      profiles,
-      config: inForce().config,
-      status,
-      stop: () => {
-        setImmediate(parts.stop, `by ${peer.identity.name}`);
-        return process.pid;
-      },
-    }),
     journal,
+    scratch,
     onBug: (error) => {
       log.error({ event: 'bug', message: textOf(error), stack: error instanceof Error ? error.stack : undefined });
     },
     batchItems: () => inForce().config.limits.batchItems,
     frameBytes: limits.frameBytes,
+  });
+  const contextOf = (peer: Peer): Context => ({
+    peer,
+    profiles,
+    config: () => inForce().config,
+    status,
+    stop: () => {
+      setImmediate(parts.stop, `by ${peer.identity.name}`);
+      return process.pid;
+    },
   });
   const buckets = createBuckets(bucketCount, now);
   const daemonUid = process.getuid?.() ?? 0;
@@ -116,7 +123,7 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
     limits,
     daemon: release,
     now,
-    service: (socket) => serviceFor(dispatcher, createPeer(factsOf(socket, log), daemonUid, inForce, buckets)),
+    service: (socket) => serviceFor(dispatcher, contextOf(createPeer(factsOf(socket, log), daemonUid, inForce, buckets))),
     onLimit: (limit) => {
       log.warn({ event: 'limit', limit });
     },
@@ -154,10 +161,10 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
   };
 }
 
-function serviceFor(dispatcher: Dispatcher, peer: ReturnType<typeof createPeer>): Service {
+function serviceFor(dispatcher: Dispatcher, context: Context): Service {
   return {
     begin: (request, settle) => {
-      dispatcher.begin(peer, request, settle);
+      dispatcher.begin(context, request, settle);
     },
     endTurn: dispatcher.endTurn,
   };

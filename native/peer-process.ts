@@ -25,7 +25,7 @@ export interface PeerIdentity extends PeerCredentials {
 
 /**
  * The identity of the peer of a connected Unix-domain socket, or undefined when the kernel names nobody of this
- * namespace. About 70 µs with a pidfd. Throws UNAVAILABLE when `socket` is no such descriptor.
+ * namespace. About 100 µs. Throws UNAVAILABLE when `socket` is no such descriptor.
  */
 export function identifyPeer(socket: number): PeerIdentity | undefined {
   const credentials = peerCredentials(socket);
@@ -47,19 +47,18 @@ export function identifyPeer(socket: number): PeerIdentity | undefined {
 
 /**
  * The process with the peer's pid, provided that it runs as the peer's uid and was one and the same live process
- * while /proc was read: `pidfd` has not ended, and the start time has not changed. Undefined when that cannot be
- * proved. Without `pidfd`, a pid reused before the first read is not noticed.
+ * while /proc was read: the process of `pidfd` has not ended, or without one, the start time has not changed.
+ * Undefined when that cannot be proved. Without `pidfd`, a pid reused before the first read is not noticed.
  */
 export function readPeerProcess(peer: PeerCredentials, pidfd?: number): PeerProcess | undefined {
   if (!isUsableIdentity(peer)) return undefined;
   const folder = `/proc/${peer.pid}`;
-  const before = readStartTime(folder);
+  const startTime = readStartTime(folder);
   const uid = readEffectiveUid(folder);
   const exe = readExecutable(folder);
-  const after = readStartTime(folder);
-  if (before === undefined || before !== after || uid !== peer.uid || exe === undefined) return undefined;
-  if (pidfd !== undefined && hasEnded(pidfd)) return undefined;
-  return { exe, startTime: before };
+  if (startTime === undefined || exe === undefined || uid !== peer.uid) return undefined;
+  const isAnother = pidfd === undefined ? readStartTime(folder) !== startTime : hasEnded(pidfd);
+  return isAnother ? undefined : { exe, startTime };
 }
 
 /** The start time in the text of /proc/PID/stat (field 22, proc(5)); the name in field 2 may hold anything. */

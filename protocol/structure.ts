@@ -16,6 +16,9 @@ interface Cursor {
 /** What is wrong, or undefined. */
 type Fault = string | undefined;
 
+/** Up to here looking at each byte is faster than a call into Node (0.2 µs). */
+const shortText = 48;
+
 const tooEarly = 'it ends too early';
 const tooDeep = 'it is nested too deeply';
 const forbiddenKey = new TextEncoder().encode('__proto__');
@@ -107,6 +110,7 @@ function text(cursor: Cursor, size: number): Fault {
   const to = from + size;
   cursor.at = to;
   if (to > cursor.end) return tooEarly;
+  if (size > shortText) return isUtf8(bytes.subarray(from, to)) ? undefined : 'its text is not UTF-8';
   for (let i = from; i < to; i++) {
     if ((bytes[i] ?? 0) >= 0x80) return isUtf8(bytes.subarray(from, to)) ? undefined : 'its text is not UTF-8';
   }

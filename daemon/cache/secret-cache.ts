@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 
-import { copyBytes, wipe } from '../memory/plain-bytes.ts';
+import { newBytes, wipe } from '../memory/plain-bytes.ts';
 
 /** A value with what is told of it; times are ISO 8601 in UTC. Whoever holds it owns the bytes and wipes them. */
 export interface Secret {
@@ -28,6 +28,8 @@ export interface CacheOptions {
   readonly bytes: number;
   /** A clock in ms that never goes backwards. */
   readonly now?: () => number;
+  /** Gives the memory of the copies that `get` hands out; new memory each time by default. */
+  readonly allocate?: (length: number) => Uint8Array;
 }
 
 /** Opened values, for a while, so that reading one again costs no disk and no decryption. */
@@ -55,7 +57,8 @@ const longestSweep = 5_000;
 export function createSecretCache(options: CacheOptions): SecretCache {
   const { ttlSeconds, entries: maxEntries, bytes: maxBytes } = options;
   const now = options.now ?? (() => performance.now());
-  const ttl = ttlSeconds * 1000;
+  const allocate = options.allocate ?? newBytes;
+  const ttl = Math.ceil(ttlSeconds * 1000);
   const period = Math.min(longestSweep, Math.max(shortestSweep, ttl / 10));
   const isOff = ttl <= 0 || maxEntries <= 0 || maxBytes <= 0;
   const sizeOf = (secret: Secret): number => Math.max(1, secret.value.length);
@@ -98,7 +101,9 @@ export function createSecretCache(options: CacheOptions): SecretCache {
       }
       hits++;
       const { value, version, createdAt, updatedAt } = kept;
-      return { value: copyBytes(value), version, createdAt, updatedAt };
+      const copy = allocate(value.length);
+      copy.set(value);
+      return { value: copy, version, createdAt, updatedAt };
     },
     put(key, secret) {
       if (isOff || sizeOf(secret) > maxBytes) {

@@ -11,7 +11,7 @@ import type { Call, CallOf } from './call.ts';
 export interface Context {
   readonly peer: Peer;
   readonly profiles: Profiles;
-  readonly config: Config;
+  readonly config: () => Config;
   readonly status: (peer: Peer, profile: string | undefined) => ResultOf<'status'>;
   /** Begins to stop the daemon; answers its pid. */
   readonly stop: () => number;
@@ -64,7 +64,7 @@ const handlers: { readonly [Name in Handled]: Handler<Name> } = {
   },
 
   'secret.set': ({ profile, value }, context, call) => {
-    requireSize(value, context.config.limits.valueBytes, 'valueBytes');
+    requireSize(value, context.config().limits.valueBytes, 'valueBytes');
     const { commit, ...result } = vaultOf(context, profile).set(placeOf(call), value);
     return { result, commit };
   },
@@ -88,7 +88,7 @@ const handlers: { readonly [Name in Handled]: Handler<Name> } = {
   }),
 
   'crypto.encrypt': ({ profile, plaintext, ...place }, context) => {
-    requireSize(plaintext, context.config.limits.plaintextBytes, 'plaintextBytes');
+    requireSize(plaintext, context.config().limits.plaintextBytes, 'plaintextBytes');
     return { result: { handle: vaultOf(context, profile).encrypt(place, plaintext) } };
   },
 

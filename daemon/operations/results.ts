@@ -2,11 +2,11 @@ import { wipe } from '../memory/plain-bytes.ts';
 
 /** Overwrites every binary value in a result: its receiver has its own copy by now. */
 export function wipeResult(result: object): void {
-  for (const value of Object.values(result) as unknown[]) {
+  // `for in` makes no array of the values; results are plain objects and arrays.
+  for (const key in result) {
+    const value: unknown = result[key as keyof typeof result];
     if (value instanceof Uint8Array) wipe(value);
-    else if (Array.isArray(value)) {
-      for (const item of value as unknown[]) if (typeof item === 'object' && item !== null) wipeResult(item);
-    } else if (typeof value === 'object' && value !== null) wipeResult(value);
+    else if (typeof value === 'object' && value !== null) wipeResult(value);
   }
 }
 

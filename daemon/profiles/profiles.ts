@@ -14,6 +14,7 @@ import type { JournalChain } from '../journal.ts';
 import type { Argon2Queue } from '../keys/passphrase.ts';
 import type { Credential } from '../keys/slot.ts';
 import { collectGarbage } from '../memory/collect.ts';
+import type { Scratch } from '../memory/scratch.ts';
 import type { SecureArena } from '../memory/secure-bytes.ts';
 import type { Vault } from '../vault/vault.ts';
 import { setAsideAudit } from './create.ts';
@@ -67,6 +68,8 @@ interface ProfilesParts {
   readonly cache: () => CacheConfig;
   readonly arena: SecureArena;
   readonly argon2Queue: Argon2Queue;
+  /** Where values are opened for their way out. */
+  readonly scratch: Scratch;
   /** Told when a profile was locked without its last audit records being sealed. */
   readonly onUnsealed: (profile: string, error: unknown) => void;
 }
@@ -159,6 +162,7 @@ export function createProfiles(parts: ProfilesParts): Profiles {
         paths: profile.paths,
         chain,
         arena,
+        scratch: parts.scratch,
         argon2Queue: parts.argon2Queue,
         cache: parts.cache(),
         maxTenants: profileConfigOf(parts.config(), profile.name).maxTenants,

@@ -12,6 +12,7 @@ import { openHeader } from '../keys/open.ts';
 import type { Argon2Queue } from '../keys/passphrase.ts';
 import type { Credential } from '../keys/slot.ts';
 import { deriveSubkeys } from '../keys/subkeys.ts';
+import type { Scratch } from '../memory/scratch.ts';
 import type { SecureArena } from '../memory/secure-bytes.ts';
 import { openSqlcipherStore } from '../stores/sqlcipher.ts';
 import { openVault, type Vault } from '../vault/vault.ts';
@@ -35,6 +36,7 @@ export interface SessionParts {
   readonly chain: Chain;
   readonly arena: SecureArena;
   readonly argon2Queue: Argon2Queue;
+  readonly scratch: Scratch;
   readonly cache: CacheConfig;
   readonly maxTenants: number;
   /** The id of the rollback that the operator takes on purpose. */
@@ -106,6 +108,7 @@ async function openWith(
       keyring,
       arena,
       cache: parts.cache,
+      allocate: parts.scratch.take,
       maxTenants: parts.maxTenants,
       appendKeys: (present, added) => {
         appendToKeysetFile(paths.keyset, present, added);

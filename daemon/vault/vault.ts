@@ -17,6 +17,8 @@ export interface VaultParts extends Pick<KeyLinesParts, 'keyring' | 'maxTenants'
   readonly store: SecretsStore;
   readonly arena: SecureArena;
   readonly cache: CacheOptions;
+  /** Gives the memory of values on their way to the caller, who wipes them; new memory each time by default. */
+  readonly allocate?: (length: number) => Uint8Array;
   /** The time of day; the system's if left out. */
   readonly now?: () => Date;
 }
@@ -105,8 +107,11 @@ function vaultOf(parts: VaultParts, ledger: Ledger, keys: IndexKeys, closeKeys: 
   const { keyring } = parts;
   const { vaultId } = keyring;
   const now = parts.now ?? (() => new Date());
-  const sealer = createSealer(vaultId, createNonceSource());
-  const cache = createSecretCache(parts.cache);
+  const sealer = createSealer(vaultId, createNonceSource(), parts.allocate);
+  const cache = createSecretCache({
+    ...parts.cache,
+    ...(parts.allocate === undefined ? {} : { allocate: parts.allocate }),
+  });
   const keyLines = createKeyLines({ ...parts, ledger, now });
 
   return {

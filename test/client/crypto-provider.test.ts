@@ -191,6 +191,26 @@ describe("the platform's crypto provider", () => {
     assert.equal((await providerOf(t, daemon, { vaultId })).vaultId, vaultId);
   });
 
+  test('proves itself where its grant allows, and says which grant is missing', async (t) => {
+    const { daemon } = await startUnlocked(
+      t,
+      `[clients.platform]
+      uid = ${process.geteuid?.() ?? -1}
+      [profiles.default.grants.platform]
+      crypto = ['default/mail/*']
+      unlock = true`,
+    );
+    const options = { socket: daemon.socket, env: {} };
+    await assert.rejects(createCryptoProvider(options), (error) => {
+      assert(error instanceof HushError);
+      assert.match(error.hint, /default\/hushd\/proof/);
+      return coded('ACCESS_DENIED', /proof/)(error);
+    });
+    const provider = await providerOf(t, daemon, { proof: { namespace: 'mail', key: 'proof' } });
+    assert.equal(await provider.decrypt(await provider.encrypt('value', mail), mail), 'value');
+    await assert.rejects(provider.encrypt('value', { namespace: 'crm', key: 'k' }), coded('ACCESS_DENIED'));
+  });
+
   test('B7: fails at once while the daemon is down or locked, then works again and says so by itself', async (t) => {
     const { daemon, home } = await startUnlocked(t);
     const provider = await providerOf(t, daemon);

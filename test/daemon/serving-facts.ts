@@ -15,6 +15,8 @@ export interface ServingFacts {
   readonly argv: readonly string[];
   readonly execArgv: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The environment as the kernel shows it. */
+  readonly environ: string;
   readonly inspector: string | undefined;
   readonly memory: SecureArenaKind;
   readonly hardening: HardeningReport;
@@ -27,6 +29,8 @@ export interface ServingFacts {
 
 /** Hardens this process, prints its facts, and prints the debugger's address for each line that it reads. */
 export function serveFacts(): void {
+  // Once it is hardened, a process of an ordinary user cannot read this of itself either.
+  const environ = readFileSync('/proc/self/environ', 'latin1');
   const arena = createSecureArena();
   const hardening = harden(arena.kind);
   const found = findMasterKey({ env: process.env }, arena);
@@ -35,6 +39,7 @@ export function serveFacts(): void {
     argv: process.argv.slice(2),
     execArgv: process.execArgv,
     env: { ...process.env },
+    environ,
     inspector: inspectorUrl(),
     memory: arena.kind,
     hardening,

@@ -79,3 +79,23 @@ test('a message over the limit is not encoded', () => {
     (error: unknown) => error instanceof HushError && error.code === 'TOO_LARGE',
   );
 });
+
+test('a reader that is wiped in the middle of a chunk keeps nothing of it, and takes nothing any more', () => {
+  const [first, second] = [1, 2].map((id) => frameOf({ id, filler: new Uint8Array(500) }));
+  if (first === undefined || second === undefined) throw new Error('two frames were made');
+  for (const cutAt of [0, 100]) {
+    const reader = createFrameReader(limit);
+    let seen = 0;
+    const onFrame = (): boolean => {
+      seen++;
+      reader.wipe();
+      return false;
+    };
+    const stream = Buffer.concat([first, second]);
+    reader.push(stream.subarray(0, cutAt), onFrame);
+    reader.push(stream.subarray(cutAt), onFrame);
+    assert.equal(reader.pending(), false);
+    reader.push(second, onFrame);
+    assert.equal(seen, 1);
+  }
+});
