@@ -9,6 +9,7 @@ import { checkDirectory, unsafeError } from './home/safety.ts';
 import { takeInstanceLock } from './lock.ts';
 import { createLogger, type Logger } from './log.ts';
 import { findMasterKey, type FoundMasterKey } from './master-key.ts';
+import { collectGarbage } from './memory/collect.ts';
 import { createSecureArena } from './memory/secure-bytes.ts';
 import { notifyServiceManager } from './notify.ts';
 import { readRelease } from './release.ts';
@@ -61,6 +62,8 @@ async function run(options: DaemonArguments, env: NodeJS.ProcessEnv): Promise<vo
     try {
       const unlock = await unlockAtStart(serving, masterKey, env, log);
       onReload(configs, serving, env, log);
+      // What loading left behind is 20 MB of the resident memory, for as long as the daemon lives.
+      collectGarbage();
       announce(unlock, env, log);
       const reason = await told.reason;
       notify(env, log, 'stopping');
@@ -91,7 +94,7 @@ async function unlockAtStart(
   log: Logger,
 ): Promise<StartUnlock | undefined> {
   if (masterKey === undefined) return undefined;
-  const profile = env['HUSH_PROFILE'] ?? 'default';
+  const profile = env['HUSH_PROFILE'] || 'default';
   try {
     await serving.unlockAtStart(profile, masterKey.key.bytes, masterKey.source);
     log.info({ event: 'unlock', profile, source: masterKey.source });

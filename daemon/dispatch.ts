@@ -18,6 +18,8 @@ export interface Dispatcher {
   begin(context: Context, request: Request, settle: (outcome: Outcome) => void): void;
   /** Writes the audit of all that ended in this turn, then settles it. */
   endTurn(): void;
+  /** How many requests have been settled since the start. */
+  served(): number;
   /** Resolves when nothing is under way any more. */
   idle(): Promise<void>;
 }
@@ -57,6 +59,7 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
   const { gateState, journal } = parts;
   let endings: Ending[] = [];
   let underWay = 0;
+  let served = 0;
   const whenIdle: (() => void)[] = [];
 
   const errorOf = (error: unknown): HushError => {
@@ -130,6 +133,7 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
 
   const settle = ({ settle: done, outcome }: Ending): void => {
     underWay--;
+    served++;
     try {
       done(outcome);
     } finally {
@@ -201,6 +205,7 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
   return {
     begin,
     endTurn,
+    served: () => served,
     idle: () =>
       underWay === 0
         ? Promise.resolve()

@@ -77,13 +77,26 @@ export function createJournal(parts: JournalParts): Journal {
     dirty.add(to);
   };
 
-  const refusal = (peer: Peer, error: HushError, event: string, profile: string | undefined, key?: string): void => {
+  const refusal = (
+    peer: Peer,
+    error: HushError,
+    event: string,
+    profile: string | undefined,
+    key?: string,
+  ): void => {
     if (parts.meter.take(peer.identity.name, refusalRate) !== 0) {
       countLeftOut(peer.identity.name);
       return;
     }
     const outcome = denials.has(error.code) ? 'denied' : 'failed';
-    parts.log.warn({ event, outcome, code: error.code, client: peer.identity.name, pid: peer.identity.pid, profile });
+    parts.log.warn({
+      event,
+      outcome,
+      code: error.code,
+      client: peer.identity.name,
+      peer: peer.identity.pid,
+      profile,
+    });
     append(parts.chainOf(profile), {
       event,
       who: peer.auditPrefix,

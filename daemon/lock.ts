@@ -1,8 +1,9 @@
-import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, ftruncateSync, readFileSync, writeSync } from 'node:fs';
 
 import { flockExclusive } from '../native/descriptors.ts';
 import { HushError } from '../protocol/errors.ts';
 import { diskError } from './home/disk-errors.ts';
+import { isStillAt } from './home/files.ts';
 import { openSafeFile } from './home/safety.ts';
 
 /** The right to serve a home, which one process at a time has. */
@@ -32,10 +33,3 @@ export function takeInstanceLock(path: string): InstanceLock {
 
 const heldBy = (pid: string): HushError =>
   new HushError('EXISTS', `another hushd serves this home${/^\d+$/.test(pid) ? ` (pid ${pid})` : ''}`);
-
-/** Whether the locked file is the one that the next daemon will open. */
-function isStillAt(path: string, fd: number): boolean {
-  const held = fstatSync(fd);
-  const named = lstatSync(path, { throwIfNoEntry: false });
-  return named?.ino === held.ino && named.dev === held.dev;
-}

@@ -1,4 +1,5 @@
 import { destination, pino } from 'pino';
+import { asciiJson } from './audit/records.ts';
 
 /** Where the daemon's log lines go. */
 export interface Logger {
@@ -8,12 +9,17 @@ export interface Logger {
 }
 
 /**
- * A log of JSON lines on standard error, each written before the call returns. Fields are facts of requests
+ * A log of JSON lines on standard error, ASCII only, each written before the call returns. Fields are facts of requests
  * (operation, client, code), never values: what holds one is never handed to a logger.
  */
 export function createLogger(): Logger {
+  const standardError = destination({ fd: 2, sync: true });
   return pino(
     { base: { pid: process.pid }, timestamp: () => `,"time":"${new Date().toISOString()}"` },
-    destination({ fd: 2, sync: true }),
+    {
+      write: (line) => {
+        standardError.write(asciiJson(line));
+      },
+    },
   );
 }

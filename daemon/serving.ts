@@ -13,6 +13,8 @@ import { createJournal } from './journal.ts';
 import { createArgon2Queue } from './keys/passphrase.ts';
 import type { Logger } from './log.ts';
 import type { SecureArena } from './memory/secure-bytes.ts';
+import { collectGarbage } from './memory/collect.ts';
+import { createIdleCollector } from './memory/idle-collector.ts';
 import { createScratch } from './memory/scratch.ts';
 import type { Context } from './operations/handlers.ts';
 import { createPeer, type KernelFacts, type Peer } from './peer.ts';
@@ -98,7 +100,11 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
     journal,
     scratch,
     onBug: (error) => {
-      log.error({ event: 'bug', message: textOf(error), stack: error instanceof Error ? error.stack : undefined });
+      log.error({
+        event: 'bug',
+        message: textOf(error),
+        stack: error instanceof Error ? error.stack : undefined,
+      });
     },
     batchItems: () => inForce().config.limits.batchItems,
     frameBytes: limits.frameBytes,
@@ -123,13 +129,16 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
     limits,
     daemon: release,
     now,
-    service: (socket) => serviceFor(dispatcher, contextOf(createPeer(factsOf(socket, log), daemonUid, inForce, buckets))),
+    service: (socket) =>
+      serviceFor(dispatcher, contextOf(createPeer(factsOf(socket, log), daemonUid, inForce, buckets))),
     onLimit: (limit) => {
       log.warn({ event: 'limit', limit });
     },
   });
   closeSocketToOthers(paths.socket);
+  const collectWhenIdle = createIdleCollector(collectGarbage);
   const ticker = setInterval(() => {
+    collectWhenIdle(dispatcher.served());
     journal.tick().catch((error: unknown) => {
       log.error({ event: 'audit.tick', message: textOf(error) });
     });
@@ -141,7 +150,8 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
         await profiles.unlock(profile, [{ kind: 'key', secret: key }], undefined);
         journal.noteEvent('unlock', { profile, source });
       } catch (error) {
-        if (error instanceof HushError) journal.noteEvent('unlock.failed', { profile, source, code: error.code });
+        if (error instanceof HushError)
+          journal.noteEvent('unlock.failed', { profile, source, code: error.code });
         throw error;
       } finally {
         journal.flush();

@@ -11,7 +11,9 @@ export async function freeSocketPath(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
   if (!found.isSocket()) {
-    throw new HushError('EXISTS', `something that is no socket is at ${path}`, { hint: `look at ${path}, then remove it` });
+    throw new HushError('EXISTS', `something that is no socket is at ${path}`, {
+      hint: `look at ${path}, then remove it`,
+    });
   }
   if (await isListening(path)) {
     throw new HushError('EXISTS', `another process listens on ${path}`, { hint: 'hush status' });
@@ -28,7 +30,10 @@ function isListening(path: string): Promise<boolean> {
     });
     probe.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') resolve(false);
-      else reject(new HushError('UNAVAILABLE', `cannot tell whether somebody listens on ${path}`, { cause: error }));
+      else
+        reject(
+          new HushError('UNAVAILABLE', `cannot tell whether somebody listens on ${path}`, { cause: error }),
+        );
     });
   });
 }

@@ -12,7 +12,9 @@ interface StatusParts {
 }
 
 /** What `status` answers: the daemon, and the profiles on which the peer has some right. */
-export function createStatus(parts: StatusParts): (peer: Peer, profile: string | undefined) => ResultOf<'status'> {
+export function createStatus(
+  parts: StatusParts,
+): (peer: Peer, profile: string | undefined) => ResultOf<'status'> {
   return (peer, profile) => ({
     pid: process.pid,
     version: parts.release,
@@ -33,5 +35,12 @@ function statusOf({ name, state, problem, session }: ProfileFacts): ResultOf<'st
   const known = { name, state, ...(problem === undefined ? {} : { problem }) };
   if (session === undefined) return known;
   const { secrets, activeKey, cache } = session.vault.stats();
-  return { ...known, vaultId: session.vault.vaultId, unlockedAt: session.unlockedAt, secrets, activeKey, cache };
+  return {
+    ...known,
+    vaultId: session.vault.vaultId,
+    unlockedAt: session.unlockedAt,
+    secrets,
+    activeKey,
+    cache,
+  };
 }

@@ -16,7 +16,11 @@ export const errorTable = {
     message: 'client and daemon speak no protocol version in common',
     hint: 'install the same release of hushd on both sides',
   },
-  LIMIT_EXCEEDED: { exit: 1, message: 'a limit of the daemon was passed', hint: 'see [limits] in config.toml' },
+  LIMIT_EXCEEDED: {
+    exit: 1,
+    message: 'a limit of the daemon was passed',
+    hint: 'see [limits] in config.toml',
+  },
   BAD_REQUEST: { exit: 2, message: 'the request is not well formed', hint: 'hush help' },
   INVALID_NAME: {
     exit: 2,

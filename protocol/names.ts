@@ -21,7 +21,8 @@ export interface SecretReference {
 export const defaultProfile = 'default';
 
 const profilePattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
-const pathPattern = /^(global|(?:ws|pr):[A-Za-z0-9][A-Za-z0-9._-]{0,127})\/([A-Za-z0-9][A-Za-z0-9._-]{0,127})$/;
+const pathPattern =
+  /^(global|(?:ws|pr):[A-Za-z0-9][A-Za-z0-9._-]{0,127})\/([A-Za-z0-9][A-Za-z0-9._-]{0,127})$/;
 const referencePattern = /^hush:\/\/([^/]*)\/(.*)$/s;
 
 /** Whether the text is a profile's name. */
@@ -52,7 +53,9 @@ export function parseSecretPath(text: string): SecretPath {
 export function parseReference(text: string): SecretReference {
   const [, profile, path] = referencePattern.exec(text) ?? [];
   if (profile === undefined || path === undefined) {
-    throw new HushError('INVALID_NAME', 'that is not a reference', { hint: 'hush://<profile>/<scope>/<name>' });
+    throw new HushError('INVALID_NAME', 'that is not a reference', {
+      hint: 'hush://<profile>/<scope>/<name>',
+    });
   }
   return { profile: parseProfileName(profile), path: parseSecretPath(path) };
 }

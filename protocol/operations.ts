@@ -138,7 +138,9 @@ const profileStatus = z.object({
   unlockedAt: time.optional(),
   secrets: count.optional(),
   activeKey: z.string().optional(),
-  cache: z.object({ entries: count, bytes: count, hits: count, misses: count, ttlSeconds: z.number() }).optional(),
+  cache: z
+    .object({ entries: count, bytes: count, hits: count, misses: count, ttlSeconds: z.number() })
+    .optional(),
 });
 
 /**
@@ -181,7 +183,8 @@ export const operations = {
     result: z.object({ vaultId: z.string(), already: z.boolean() }),
     gates: withoutLockAndProfile,
     needs: () => ({ kind: 'unlock' }),
-    subject: ({ acceptRollback }) => (acceptRollback === undefined ? undefined : `accept-rollback ${acceptRollback}`),
+    subject: ({ acceptRollback }) =>
+      acceptRollback === undefined ? undefined : `accept-rollback ${acceptRollback}`,
   }),
   lock: operation({
     params: z.strictObject({ profile }),

@@ -112,7 +112,8 @@ function text(cursor: Cursor, size: number): Fault {
   if (to > cursor.end) return tooEarly;
   if (size > shortText) return isUtf8(bytes.subarray(from, to)) ? undefined : 'its text is not UTF-8';
   for (let i = from; i < to; i++) {
-    if ((bytes[i] ?? 0) >= 0x80) return isUtf8(bytes.subarray(from, to)) ? undefined : 'its text is not UTF-8';
+    if ((bytes[i] ?? 0) >= 0x80)
+      return isUtf8(bytes.subarray(from, to)) ? undefined : 'its text is not UTF-8';
   }
   return undefined;
 }
@@ -122,7 +123,9 @@ function float(cursor: Cursor, size: 4 | 8): Fault {
   const fault = skip(cursor, size);
   if (fault !== undefined) return fault;
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, size);
-  return Number.isFinite(size === 4 ? view.getFloat32(0) : view.getFloat64(0)) ? undefined : 'a number is not finite';
+  return Number.isFinite(size === 4 ? view.getFloat32(0) : view.getFloat64(0))
+    ? undefined
+    : 'a number is not finite';
 }
 
 function array(cursor: Cursor, size: number, depth: number): Fault {
@@ -146,7 +149,8 @@ function map(cursor: Cursor, size: number, depth: number): Fault {
     if (fault !== undefined) return fault;
     const from = mark + (cursor.bytes[mark] === 0xd9 ? 2 : 1);
     for (let k = 0; k < keys.length; k += 2) {
-      if (isSame(cursor.bytes, keys[k] ?? 0, keys[k + 1] ?? 0, from, cursor.at)) return 'a key stands twice in a map';
+      if (isSame(cursor.bytes, keys[k] ?? 0, keys[k + 1] ?? 0, from, cursor.at))
+        return 'a key stands twice in a map';
     }
     keys.push(from, cursor.at);
     const inner = value(cursor, depth + 1);
@@ -164,7 +168,8 @@ function key(cursor: Cursor): Fault {
   const from = cursor.at;
   const fault = text(cursor, size);
   if (fault !== undefined) return fault;
-  return size === forbiddenKey.length && forbiddenKey.every((each, index) => each === cursor.bytes[from + index])
+  return size === forbiddenKey.length &&
+    forbiddenKey.every((each, index) => each === cursor.bytes[from + index])
     ? 'a key is not allowed'
     : undefined;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { HushError } from '../../protocol/errors.ts';
 import { diskError } from '../home/disk-errors.ts';
-import { syncFolder } from '../home/files.ts';
+import { isStillAt, syncFolder } from '../home/files.ts';
 import { checkDirectory, openSafeFile } from '../home/safety.ts';
 import { createAppendFile } from './append-file.ts';
 import { createAuditClock } from './clock.ts';
@@ -41,13 +41,16 @@ export interface Chain {
   seal(state: SealState, key: AuditKey): void;
   /**
    * The newest seal, with all records after it checked against their hashes; undefined if nothing was ever sealed.
-   * Throws INTEGRITY if a record was changed, or if the newest seal was not made with a key of this vault.
+   * Throws INTEGRITY if a record was changed, if one after the seal is not the one that is remembered, or if the newest
+   * seal was not made with a key of this vault.
    */
-  lastSeal(vaultId: string, secretOf: AuditSecretOf): Promise<Seal | undefined>;
+  lastSeal(vaultId: string, secretOf: AuditSecretOf, remembered?: ChainHead): Promise<Seal | undefined>;
   /** The last record that is written. */
   head(): ChainHead;
   /** The last record that is synced: what the vault may remember without a power cut making it a liar. */
   syncedHead(): ChainHead;
+  /** Whether the file at its path is still the one that is written to. */
+  isInPlace(): boolean;
   /** How many written records came after the last seal of this process (all since `openChain` if there was none). */
   unsealed(): number;
   /** Flushes, syncs and closes; the file is closed even if it throws UNAVAILABLE. */
@@ -123,8 +126,8 @@ function createChain(file: string, fd: number, end: ChainHead, length: number): 
   };
 
   const flush = (): void => {
-    if (closed) throw new HushError('UNAVAILABLE', `${cannotWrite}: it is closed`);
     if (used === 0) return;
+    if (closed) throw new HushError('UNAVAILABLE', `${cannotWrite}: it is closed`);
     try {
       disk.write(buffer, used);
       written = { seq: tip.seq, hash: tip.hash };
@@ -141,9 +144,12 @@ function createChain(file: string, fd: number, end: ChainHead, length: number): 
     }
   };
 
+  /** Does nothing where all that is written is synced, as it is after `close`. */
   const startSync = async (): Promise<void> => {
     const reached = written;
     try {
+      if (synced === reached) return;
+      if (closed) throw new HushError('UNAVAILABLE', `${cannotWrite}: it is closed`);
       await syncData(fd);
       synced = reached;
     } catch (error) {
@@ -155,7 +161,6 @@ function createChain(file: string, fd: number, end: ChainHead, length: number): 
 
   /** One fdatasync runs at a time; who comes while it runs shares the next one, since it may miss what he wrote. */
   const sync = (): Promise<void> => {
-    if (closed) return Promise.reject(new HushError('UNAVAILABLE', `${cannotWrite}: it is closed`));
     if (running === undefined) return (running = startSync());
     const startNext = (): Promise<void> => {
       waiting = undefined;
@@ -175,12 +180,13 @@ function createChain(file: string, fd: number, end: ChainHead, length: number): 
       flush();
       sealedSeq = written.seq;
     },
-    async lastSeal(vaultId, secretOf) {
+    async lastSeal(vaultId, secretOf, remembered) {
       flush();
-      return newestSeal(fd, fstatSync(fd).size, written, vaultId, secretOf);
+      return newestSeal(fd, fstatSync(fd).size, written, vaultId, secretOf, remembered);
     },
     head: () => written,
     syncedHead: () => synced,
+    isInPlace: () => isStillAt(file, fd),
     unsealed: () => written.seq - sealedSeq,
     async close() {
       if (closed) return;

@@ -147,9 +147,13 @@ export function isHash(value: unknown): value is string {
  */
 export function jsonText(text: string): string {
   const cut = text.length > maxText ? `${text.slice(0, maxText)}\u2026` : text;
-  if (plainText.test(cut)) return `"${cut}"`;
-  return JSON.stringify(cut).replace(
-    /[^\0-~]|\x7f/g,
+  return plainText.test(cut) ? `"${cut}"` : asciiJson(JSON.stringify(cut));
+}
+
+/** JSON with everything in its texts that is not printable ASCII as `\uXXXX`; line ends outside of texts stay. */
+export function asciiJson(json: string): string {
+  return json.replace(
+    /[^\n -~]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }

@@ -93,7 +93,8 @@ export function openSeal(record: StoredRecord, vaultId: string, secretOf: AuditS
 
 /**
  * The newest seal of a file whose first `length` bytes are whole lines and end with the record `head`; undefined if it
- * has none. The records after it are checked against their hashes. Throws INTEGRITY.
+ * has none. The records after it are checked against their hashes, and one that is remembered against that. Those
+ * before it are what it vouches for. Throws INTEGRITY.
  */
 export async function newestSeal(
   fd: number,
@@ -101,11 +102,15 @@ export async function newestSeal(
   head: ChainHead,
   vaultId: string,
   secretOf: AuditSecretOf,
+  remembered?: ChainHead,
 ): Promise<Seal | undefined> {
   let { seq, hash } = head;
   let lines = 0;
   for (const line of linesFromEnd(fd, length)) {
     const record = chained(line, seq, hash);
+    if (seq === remembered?.seq && hash !== remembered.hash) {
+      throw new HushError('INTEGRITY', `record ${seq} is not the one that the vault remembers`);
+    }
     if (record.event === sealEvent) return openSeal(record, vaultId, secretOf);
     seq -= 1;
     hash = record.prev;

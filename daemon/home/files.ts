@@ -53,6 +53,13 @@ export function writeFileAtomic(path: string, bytes: Uint8Array): void {
   syncFolder(dirname(path));
 }
 
+/** Whether an open file is the one at `path`: the one that whoever comes next will open. */
+export function isStillAt(path: string, fd: number): boolean {
+  const held = fstatSync(fd);
+  const named = lstatSync(path, { throwIfNoEntry: false });
+  return named?.ino === held.ino && named.dev === held.dev;
+}
+
 /** Makes the names in a folder durable. Throws UNAVAILABLE. */
 export function syncFolder(path: string): void {
   try {

@@ -41,7 +41,9 @@ const placeOf = ({ place }: { readonly place: SecretPath | undefined }): SecretP
 
 const requireSize = (bytes: Uint8Array, limit: number, name: 'valueBytes' | 'plaintextBytes'): void => {
   if (bytes.byteLength > limit) {
-    throw new HushError('TOO_LARGE', `the value has ${bytes.byteLength} bytes, the limit is ${limit}`, { limit: name });
+    throw new HushError('TOO_LARGE', `the value has ${bytes.byteLength} bytes, the limit is ${limit}`, {
+      limit: name,
+    });
   }
 };
 
@@ -56,7 +58,9 @@ const handlers: { readonly [Name in Handled]: Handler<Name> } = {
 
   'profile.activate': ({ profile }, { profiles }) => ({ result: { already: !profiles.activate(profile) } }),
 
-  'profile.deactivate': ({ profile }, { profiles }) => ({ result: { already: !profiles.deactivate(profile) } }),
+  'profile.deactivate': ({ profile }, { profiles }) => ({
+    result: { already: !profiles.deactivate(profile) },
+  }),
 
   'profile.delete': ({ profile }, { profiles }) => {
     profiles.delete(profile);
@@ -106,7 +110,10 @@ const handlers: { readonly [Name in Handled]: Handler<Name> } = {
   },
 
   'keys.rotate': ({ profile, keyring }, context) => {
-    const { commit, ...result } = vaultOf(context, profile).rotateKeys(keyring ?? 'default', context.peer.identity.name);
+    const { commit, ...result } = vaultOf(context, profile).rotateKeys(
+      keyring ?? 'default',
+      context.peer.identity.name,
+    );
     return { result, commit };
   },
 

@@ -49,7 +49,13 @@ export async function createProfile(request: NewProfile): Promise<{ readonly vau
 
   const folder = join(paths.profiles, `.new-${randomBytes(8).toString('hex')}`);
   mkdirSync(folder, { mode: 0o700 });
-  const files = { ...place, folder, header: join(folder, 'header'), keyset: join(folder, 'keyset'), vault: join(folder, 'vault.db') };
+  const files = {
+    ...place,
+    folder,
+    header: join(folder, 'header'),
+    keyset: join(folder, 'keyset'),
+    vault: join(folder, 'vault.db'),
+  };
   try {
     const vaultId = await writeProfile(request, files);
     setAsideAudit(place);
@@ -88,7 +94,10 @@ async function writeProfile(request: NewProfile, files: ProfilePaths): Promise<s
  */
 export function setAsideAudit({ audit }: ProfilePaths): void {
   if (lstatSync(audit, { throwIfNoEntry: false }) === undefined) return;
-  const kept = join(dirname(audit), `${basename(audit)}.${new Date().toISOString().replaceAll(/[:.]/g, '-')}`);
+  const kept = join(
+    dirname(audit),
+    `${basename(audit)}.${new Date().toISOString().replaceAll(/[:.]/g, '-')}`,
+  );
   renameSync(audit, kept);
   syncFolder(dirname(audit));
 }
@@ -107,6 +116,7 @@ function removeUnfinished(folder: string): void {
     if (!unfinished.test(entry)) continue;
     const path = join(folder, entry);
     const found = lstatSync(path, { throwIfNoEntry: false });
-    if (found !== undefined && Date.now() - found.mtimeMs > unfinishedMs) rmSync(path, { recursive: true, force: true });
+    if (found !== undefined && Date.now() - found.mtimeMs > unfinishedMs)
+      rmSync(path, { recursive: true, force: true });
   }
 }

@@ -53,7 +53,7 @@ export interface Profiles {
   deactivate(name: string): boolean;
   /** Destroys a profile's keys and vault. Its audit is set aside. */
   delete(name: string): void;
-  /** The chain of a profile that exists, else the daemon's own. */
+  /** The chain of a profile that exists and whose audit can be opened, else the daemon's own. */
   chainOf(name: string | undefined): JournalChain;
   chains(): Iterable<JournalChain>;
   /** Locks everything and closes the chains. */
@@ -83,7 +83,7 @@ interface Profile {
   unlocking: Promise<unknown>;
   /** Grows with each lock, so that an unlock under way notices that it was overtaken. */
   locks: number;
-  chain: JournalChain & { readonly chain: Chain } | undefined;
+  chain: (JournalChain & { readonly chain: Chain }) | undefined;
 }
 
 /** The profiles below a home. Nothing is opened before it is asked for. */
@@ -122,7 +122,7 @@ export function createProfiles(parts: ProfilesParts): Profiles {
     throw new HushError('NO_SUCH_PROFILE', `there is no profile ${name}`, { hint: `hush init -p ${name}` });
   };
 
-  const chainOf = (profile: Profile): JournalChain & { readonly chain: Chain } => {
+  const chainOf = (profile: Profile): JournalChain & { chain: Chain } => {
     profile.chain ??= {
       chain: openChain(profile.paths.audit, profile.name),
       canSeal: () => profile.session !== undefined,
@@ -140,6 +140,18 @@ export function createProfiles(parts: ProfilesParts): Profiles {
     return profile.chain;
   };
 
+  /** The chain in the file that is at its path now: mending a file puts another one there. */
+  const chainInPlace = (profile: Profile): Chain => {
+    const own = chainOf(profile);
+    if (own.chain.isInPlace()) return own.chain;
+    const left = own.chain;
+    own.chain = openChain(profile.paths.audit, profile.name);
+    left.close().catch((error: unknown) => {
+      parts.onUnsealed(profile.name, error);
+    });
+    return own.chain;
+  };
+
   const problemIn = (problems: readonly HomeProblem[], name: string): HushError | undefined => {
     const own = problems.filter((problem) => problem.profile === name);
     return own.length === 0 ? undefined : unsafeError(own);
@@ -154,7 +166,7 @@ export function createProfiles(parts: ProfilesParts): Profiles {
     }
     const problem = problemIn(checkHome(paths), profile.name);
     if (problem !== undefined) throw problem;
-    const { chain } = chainOf(profile);
+    const chain = chainInPlace(profile);
     const { locks } = profile;
     const session = await openSession(
       {
@@ -172,7 +184,9 @@ export function createProfiles(parts: ProfilesParts): Profiles {
     );
     if (profile.locks !== locks) {
       session.close();
-      throw new HushError('CONFLICT', `the profile ${profile.name} was locked meanwhile`, { hint: 'hush unlock' });
+      throw new HushError('CONFLICT', `the profile ${profile.name} was locked meanwhile`, {
+        hint: 'hush unlock',
+      });
     }
     profile.session = session;
     return { vaultId: session.vault.vaultId, already: false };
@@ -275,7 +289,14 @@ export function createProfiles(parts: ProfilesParts): Profiles {
     },
     chainOf(name) {
       const profile = name === undefined ? undefined : find(name);
-      return profile === undefined ? daemonChain : chainOf(profile);
+      if (profile === undefined) return daemonChain;
+      try {
+        return chainOf(profile);
+      } catch (error) {
+        // Such a profile cannot be unlocked, which tells the reason; what is refused about it is on record here.
+        if (error instanceof HushError) return daemonChain;
+        throw error;
+      }
     },
     *chains() {
       yield daemonChain;

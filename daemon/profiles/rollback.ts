@@ -1,6 +1,6 @@
 import { HushError } from '../../protocol/errors.ts';
 import type { Chain } from '../audit/chain.ts';
-import type { ChainHead } from '../audit/records.ts';
+import { noHash, type ChainHead } from '../audit/records.ts';
 import type { AuditSecretOf, Seal, SealState } from '../audit/seals.ts';
 
 /** What is compared at unlock. */
@@ -35,22 +35,25 @@ interface Finding {
   readonly message: string;
 }
 
+const nowhere: ChainHead = { seq: 0, hash: noHash };
+
 async function find({ chain, state, head, secretOf }: FreshnessClaims): Promise<Finding | undefined> {
-  const written = chain.head();
-  const id = `${state.generation}-${state.commit}-${written.seq}-${written.hash.slice(0, 12)}`;
-  const finding = (code: Finding['code'], message: string): Finding => ({ code, id, message });
-  if (head !== undefined && head.seq > written.seq) {
+  // Not of the end of the chain: that moves with the record of each refused unlock, and the id must stay.
+  const finding = (code: Finding['code'], message: string, at: ChainHead = head ?? nowhere): Finding => ({
+    code,
+    id: `${state.generation}-${state.commit}-${at.seq}-${at.hash.slice(0, 12)}`,
+    message,
+  });
+  const { seq: written } = chain.head();
+  if (head !== undefined && head.seq > written) {
     return finding(
       'ROLLBACK',
-      `the audit lacks its tail: it ends at record ${written.seq}, and the vault remembers record ${head.seq}`,
+      `the audit lacks its tail: it ends at record ${written}, and the vault remembers record ${head.seq}`,
     );
-  }
-  if (head !== undefined && head.seq === written.seq && head.hash !== written.hash) {
-    return finding('INTEGRITY', `the audit was rewritten: record ${head.seq} is not the one that the vault remembers`);
   }
   let seal: Seal | undefined;
   try {
-    seal = await chain.lastSeal(state.vaultId, secretOf);
+    seal = await chain.lastSeal(state.vaultId, secretOf, head);
   } catch (error) {
     if (error instanceof HushError && error.code === 'INTEGRITY') {
       return finding('INTEGRITY', `the audit was tampered with: ${error.message}`);
@@ -63,12 +66,17 @@ async function find({ chain, state, head, secretOf }: FreshnessClaims): Promise<
       : finding('INTEGRITY', 'the audit was tampered with: the seals that the vault remembers are gone');
   }
   if (seal.commit > state.commit) {
-    return finding('ROLLBACK', `the vault is older than the audit: it is at change ${state.commit}, not ${seal.commit}`);
+    return finding(
+      'ROLLBACK',
+      `the vault is older than the audit: it is at change ${state.commit}, not ${seal.commit}`,
+      seal,
+    );
   }
   if (seal.generation > state.generation) {
     return finding(
       'ROLLBACK',
       `the header is older than the audit: it is of generation ${state.generation}, not ${seal.generation}`,
+      seal,
     );
   }
   return undefined;

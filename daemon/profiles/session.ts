@@ -99,7 +99,12 @@ async function openWith(
     });
     undo.push(() => store.close());
     const lines = store.keysetLines();
-    const { keyset, fileNeedsRepair } = reconcile(readKeysetFile(paths.keyset), lines, vaultId, subkeys.macKey.bytes);
+    const { keyset, fileNeedsRepair } = reconcile(
+      readKeysetFile(paths.keyset),
+      lines,
+      vaultId,
+      subkeys.macKey.bytes,
+    );
     if (fileNeedsRepair) writeKeysetFile(paths.keyset, keyset.lines);
     const keyring = openKeyring({ keyset, wrappingKey: subkeys.wrappingKey, macKey: subkeys.macKey, arena });
     undo.push(() => keyring.close());

@@ -121,7 +121,8 @@ export function createConnection(parts: ConnectionParts): Connection {
 
   function hello(request: Request): void {
     const params = operations.hello.params.safeParse(request.params);
-    if (!params.success) throw new HushError('BAD_REQUEST', 'hello needs the versions that the client speaks');
+    if (!params.success)
+      throw new HushError('BAD_REQUEST', 'hello needs the versions that the client speaks');
     const offered = params.data.versions;
     const version = protocolVersions.find((known) => offered.includes(known));
     if (version === undefined) {

@@ -64,7 +64,7 @@ export async function listen(parts: ListenerParts): Promise<Listener> {
   /** Told to go, and no longer counted: their last bytes are on the way. */
   const leaving = new Set<Connection>();
   const encoder = createFrameEncoder();
-  const slabs = createSlabs(64);
+  const slabs = createSlabs(8);
   const buffer = Buffer.from(new ArrayBuffer(readBytes));
   const hello = { versions: protocolVersions, daemon: parts.daemon, limits };
   let closed: (() => void) | undefined;

@@ -200,12 +200,13 @@ describe("the platform's crypto provider", () => {
       crypto = ['default/mail/*']
       unlock = true`,
     );
-    const options = { socket: daemon.socket, env: {} };
-    await assert.rejects(createCryptoProvider(options), (error) => {
+    const asked = { socket: daemon.socket, env: {}, proof: { namespace: 'crm', key: 'proof' } };
+    await assert.rejects(createCryptoProvider(asked), (error) => {
       assert(error instanceof HushError);
-      assert.match(error.hint, /default\/hushd\/proof/);
+      assert.match(error.hint, /default\/crm\/proof/);
       return coded('ACCESS_DENIED', /proof/)(error);
     });
+    await providerOf(t, daemon);
     const provider = await providerOf(t, daemon, { proof: { namespace: 'mail', key: 'proof' } });
     assert.equal(await provider.decrypt(await provider.encrypt('value', mail), mail), 'value');
     await assert.rejects(provider.encrypt('value', { namespace: 'crm', key: 'k' }), coded('ACCESS_DENIED'));

@@ -21,13 +21,17 @@ test('each section names the gates that the operation passes, and its parameters
     const gates = operation.gates.length === 6 ? 'all' : operation.gates.join(', ') || 'none';
     assert.equal(listed, gates, name);
     if (!text.includes('Params: as')) {
-      for (const param of Object.keys(operation.params.shape)) assert.ok(text.includes(`\`${param}\``), `${name}: ${param}`);
+      for (const param of Object.keys(operation.params.shape))
+        assert.ok(text.includes(`\`${param}\``), `${name}: ${param}`);
     }
   }
 });
 
 test('the table of errors in docs/protocol.md is the one that the code goes by', () => {
-  const rows = [...page.matchAll(/^\| `([A-Z_]+)` \| (\d+) \|/gm)].map(([, code, exit]) => [code, Number(exit)]);
+  const rows = [...page.matchAll(/^\| `([A-Z_]+)` \| (\d+) \|/gm)].map(([, code, exit]) => [
+    code,
+    Number(exit),
+  ]);
   assert.deepEqual(
     Object.fromEntries(rows),
     Object.fromEntries(Object.entries(errorTable).map(([code, { exit }]) => [code, exit])),

@@ -30,11 +30,18 @@ const message = fc.record({
 
 test('messages come out of a stream as they went in, however the stream is cut', () => {
   fc.assert(
-    fc.property(fc.array(message, { maxLength: 8 }), fc.array(fc.nat(), { maxLength: 20 }), (messages, cuts) => {
-      const stream = Buffer.concat(messages.map(frameOf));
-      const plain = read(stream, cuts).map((each) => JSON.stringify(each));
-      assert.deepEqual(plain, messages.map((each) => JSON.stringify(each)));
-    }),
+    fc.property(
+      fc.array(message, { maxLength: 8 }),
+      fc.array(fc.nat(), { maxLength: 20 }),
+      (messages, cuts) => {
+        const stream = Buffer.concat(messages.map(frameOf));
+        const plain = read(stream, cuts).map((each) => JSON.stringify(each));
+        assert.deepEqual(
+          plain,
+          messages.map((each) => JSON.stringify(each)),
+        );
+      },
+    ),
   );
 });
 
@@ -55,7 +62,8 @@ test('a frame whose prefix is over the limit is refused before a byte of it is t
     () => {
       reader.push(Buffer.of(0xff, 0xff, 0xff, 0xff), () => true);
     },
-    (error: unknown) => error instanceof HushError && error.code === 'TOO_LARGE' && error.limit === 'frameBytes',
+    (error: unknown) =>
+      error instanceof HushError && error.code === 'TOO_LARGE' && error.limit === 'frameBytes',
   );
 });
 

@@ -8,10 +8,10 @@ const invalid = (run: () => unknown): void => {
   assert.throws(run, (error: unknown) => error instanceof HushError && error.code === 'INVALID_NAME');
 };
 
-const first = fc.constantFrom(...'ABCXYZabcxyz0189');
+const first = fc.constantFrom('A', 'B', 'X', 'Z', 'a', 'b', 'y', 'z', '0', '1', '8', '9');
 const word = (more: string, most: number) =>
   fc
-    .tuple(first, fc.string({ unit: fc.constantFrom(...more), maxLength: most - 1 }))
+    .tuple(first, fc.string({ unit: fc.constantFrom(...more.split(/(?:)/u)), maxLength: most - 1 }))
     .map(([head, tail]) => head + tail);
 const name = word('abcXYZ019._-', 128).filter((text) => !text.includes('..'));
 const scope = fc.oneof(
@@ -43,7 +43,10 @@ test('every reference comes back as its profile and path', () => {
 });
 
 test('no text makes a parser throw anything but INVALID_NAME, and what it accepts is inert on a terminal and in a path', () => {
-  const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string().map((tail) => `global/${tail}`));
+  const text = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.string().map((tail) => `global/${tail}`),
+  );
   fc.assert(
     fc.property(text, (given) => {
       for (const parse of [parseSecretPath, parseProfileName, parseReference]) {

@@ -21,10 +21,18 @@ const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
     { maxDepth: 5, withCrossShrink: true },
     leaf,
     fc.array(tie('tree'), { maxLength: 6 }),
-    fc.dictionary(fc.string({ maxLength: 20 }).filter((key) => key !== '__proto__'), tie('tree'), { maxKeys: 6 }),
+    fc.dictionary(
+      fc.string({ maxLength: 20 }).filter((key) => key !== '__proto__'),
+      tie('tree'),
+      { maxKeys: 6 },
+    ),
   ),
 }));
-const message = fc.dictionary(fc.string({ maxLength: 20 }).filter((key) => key !== '__proto__'), tree, { maxKeys: 6 });
+const message = fc.dictionary(
+  fc.string({ maxLength: 20 }).filter((key) => key !== '__proto__'),
+  tree,
+  { maxKeys: 6 },
+);
 
 test('whatever the packer makes of a plain map is well formed', () => {
   fc.assert(
@@ -79,7 +87,10 @@ test('each thing that could hurt a decoder has its own refusal', () => {
     ['it uses an extension type', of(0x81, 0xa1, 0x61, 0xc7, 0x00, 0x00)],
     ['it uses an extension type', of(0x81, 0xa1, 0x61, 0xc1)],
     ['it is nested too deeply', of(0x81, 0xa1, 0x61, ...Array<number>(9).fill(0x91), 0xc0)],
-    ['it holds too many values', Buffer.concat([of(0x81, 0xa1, 0x61, 0xdd, 0x00, 0x04, 0x00, 0x00), Buffer.alloc(0x40000)])],
+    [
+      'it holds too many values',
+      Buffer.concat([of(0x81, 0xa1, 0x61, 0xdd, 0x00, 0x04, 0x00, 0x00), Buffer.alloc(0x40000)]),
+    ],
   ];
   for (const [expected, bytes] of cases) assert.equal(fault(bytes), expected);
 });

@@ -1,2 +1,2 @@
 #!/usr/bin/env node
-import "../../bin/hush.js";
+import '../../bin/hush.js';

@@ -1,2 +1,2 @@
 #!/usr/bin/env node
-import "../../bin/hushd.js";
+import '../../bin/hushd.js';

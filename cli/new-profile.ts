@@ -1,0 +1,53 @@
+import type { Config } from '../daemon/config/config.ts';
+import { loadConfig } from '../daemon/config/load.ts';
+import { profilePathsOf, type HomePaths } from '../daemon/home/paths.ts';
+import {
+  argon2Default,
+  calibrate,
+  createArgon2Queue,
+  type Argon2Cost,
+  type Argon2Queue,
+} from '../daemon/keys/passphrase.ts';
+import { createSecureArena } from '../daemon/memory/secure-bytes.ts';
+import { createProfile } from '../daemon/profiles/create.ts';
+import { HushError } from '../protocol/errors.ts';
+import type { ProfileName } from '../protocol/names.ts';
+import { existsSync } from 'node:fs';
+import type { Credential } from './credentials.ts';
+
+/** Throws EXISTS if there is a profile of that name, before anybody is asked for a passphrase. */
+export function refuseExisting(paths: HomePaths, name: ProfileName): void {
+  if (!existsSync(profilePathsOf(paths, name).folder)) return;
+  throw new HushError('EXISTS', `the profile ${name} exists already, and its keys are never made anew`, {
+    hint: `hush unlock -p ${name}, or hush init -p with another name`,
+  });
+}
+
+/** Makes a profile that the credential opens, and gives the id of its vault. Throws what `createProfile` throws. */
+export async function makeProfile(
+  paths: HomePaths,
+  name: ProfileName,
+  credential: Credential,
+): Promise<string> {
+  const arena = createSecureArena();
+  const argon2Queue = createArgon2Queue();
+  try {
+    const { kdf } = loadConfig(paths.config);
+    const argon2Cost = credential.kind === 'key' ? argon2Default : await costOf(kdf, argon2Queue);
+    const credentials = [{ ...credential, label: credential.kind }];
+    const by = `uid:${process.geteuid?.() ?? 'unknown'}`;
+    const { vaultId } = await createProfile({ paths, name, credentials, argon2Cost, argon2Queue, arena, by });
+    return vaultId;
+  } finally {
+    arena.close();
+  }
+}
+
+/** What the config says; where it is silent, what takes about half a second on this machine. */
+async function costOf({ memoryMib, passes }: Config['kdf'], queue: Argon2Queue): Promise<Argon2Cost> {
+  const measured = memoryMib === undefined || passes === undefined ? await calibrate(queue) : argon2Default;
+  return {
+    memoryKiB: memoryMib === undefined ? measured.memoryKiB : memoryMib * 1024,
+    passes: passes ?? measured.passes,
+  };
+}

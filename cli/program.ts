@@ -1,0 +1,66 @@
+import { commandNamed, type Session } from './commands.ts';
+import { createOutput, reportError, type Output } from './output.ts';
+import { packageVersion } from './package.ts';
+import { overview, unknownCommand } from './usage.ts';
+
+/** Runs one command line, given without program and script; tells of its error, and gives the exit code. */
+export async function run(words: readonly string[]): Promise<number> {
+  // A reader that goes away is met where the write is awaited; without a listener it would end the process first.
+  process.stdout.on('error', () => undefined);
+  process.stderr.on('error', () => undefined);
+  const line = arrange(words);
+  let exitCode = 0;
+  const finish = (code: number): void => void (exitCode = code);
+  try {
+    await runCommand(line.name, line.rest, { output: createOutput(line.json), finish });
+    return exitCode;
+  } catch (error) {
+    return reportError(error, line.json);
+  }
+}
+
+/** A command line cut into the command's name and what follows; options before the name are put behind it. */
+export interface Line {
+  readonly name: string;
+  readonly rest: readonly string[];
+  readonly json: boolean;
+}
+
+/** Cuts a command line. `hush -p work list` is `hush list -p work`. */
+export function arrange(words: readonly string[]): Line {
+  let at = 0;
+  while (at < words.length && isCommonOption(words[at])) at += takesNext(words[at]) ? 2 : 1;
+  const rest = [...words.slice(0, at), ...words.slice(at + 1)];
+  const end = rest.indexOf('--');
+  return {
+    name: words[at] ?? 'help',
+    rest,
+    json: rest.slice(0, end < 0 ? rest.length : end).includes('--json'),
+  };
+}
+
+const isCommonOption = (word = ''): boolean =>
+  word === '--json' || takesNext(word) || /^(-p.|--profile=)/.test(word);
+const takesNext = (word = ''): boolean => word === '-p' || word === '--profile';
+
+async function runCommand(name: string, rest: readonly string[], session: Session): Promise<void> {
+  const { output } = session;
+  if (name === '--version' || name === '-V') return version(output);
+  if (name === '--help' || name === '-h') return help([], session);
+  if (name === 'help') return help(rest, session);
+  const entry = commandNamed(name);
+  if (entry === undefined) throw unknownCommand(name);
+  const [{ define }, { parse }] = await Promise.all([entry.load(), import('./parse.ts')]);
+  await parse({ name, summary: entry.summary, define: (command) => define(command, session) }, rest);
+}
+
+function version(output: Output): Promise<void> {
+  const facts = { version: packageVersion(), node: process.versions.node };
+  return output.facts(facts, [`hush ${facts.version}`]);
+}
+
+function help(words: readonly string[], session: Session): Promise<void> {
+  const [name] = words.filter((word) => !word.startsWith('-'));
+  if (name !== undefined && name !== 'help') return runCommand(name, ['--help'], session);
+  return session.output.bytes(Buffer.from(overview()));
+}
