@@ -14,7 +14,11 @@ test('the records of docs/formats.md are what the code writes', () => {
   const who = recordPrefix({ client: 'daemon', uid: 1000, gid: 1000, pid: 4242 });
   const moment = { time: '2026-01-02T03:04:05.678Z', mono: 123456 };
   const detail = { chain: 'default', format: 1 };
-  const start = recordLine({ event: 'chain.start', who, outcome: 'ok', detail }, { seq: 0, hash: noHash }, moment);
+  const start = recordLine(
+    { event: 'chain.start', who, outcome: 'ok', detail },
+    { seq: 0, hash: noHash },
+    moment,
+  );
   const state = { vaultId, commit: 7, generation: 2, daemon: { seq: 3, hash: 'ab'.repeat(32) } };
   const seal = recordLine(sealEntry(state, { id: '0102030405060708', secret }, start, who), start, moment);
   assert.deepEqual(lines, [start.text.trimEnd(), seal.text.trimEnd()]);

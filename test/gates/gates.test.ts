@@ -93,7 +93,14 @@ describe('the order of the gates', () => {
       firstDenial(call(everythingWrong), peer(), state('unlocked')),
       firstDenial(call(), peer(), state('unlocked')),
     ].map((denial) => denial?.code);
-    assert.deepEqual(codes, ['LOCKED', 'PROFILE_INACTIVE', 'RATE_LIMITED', 'ACCESS_DENIED', 'INVALID_NAME', undefined]);
+    assert.deepEqual(codes, [
+      'LOCKED',
+      'PROFILE_INACTIVE',
+      'RATE_LIMITED',
+      'ACCESS_DENIED',
+      'INVALID_NAME',
+      undefined,
+    ]);
   });
   test('tells a caller without any right the same of every profile, at the price of a token', () => {
     let tokens = 0;
@@ -128,7 +135,10 @@ describe('token buckets', () => {
   test('give what was saved up, then one token per 1/rate seconds', () => {
     let now = 1000;
     const buckets = createBuckets(10, () => now);
-    assert.deepEqual([1, 2, 3].map(() => buckets.take('a', rate)), [0, 0, 100]);
+    assert.deepEqual(
+      [1, 2, 3].map(() => buckets.take('a', rate)),
+      [0, 0, 100],
+    );
     now += 99;
     assert.equal(buckets.take('a', rate), 1);
     now += 1;

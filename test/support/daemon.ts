@@ -33,7 +33,10 @@ export interface TestHome {
   readonly env: NodeJS.ProcessEnv;
   profile(name?: string): ProfilePaths;
   /** Makes a profile as `hush init` does, with cheap Argon2id; answers the id of its vault. */
-  init(name?: string, credentials?: readonly (ReturnType<typeof passphraseCredential> | ReturnType<typeof keyCredential>)[]): Promise<string>;
+  init(
+    name?: string,
+    credentials?: readonly (ReturnType<typeof passphraseCredential> | ReturnType<typeof keyCredential>)[],
+  ): Promise<string>;
   /** Writes config.toml. */
   configure(toml: string): void;
 }
@@ -112,7 +115,11 @@ export function homeAt(folder: string): TestHome {
 export async function startDaemon(
   t: TestContext,
   home: TestHome,
-  options: { readonly args?: readonly string[]; readonly env?: NodeJS.ProcessEnv; readonly uid?: number } = {},
+  options: {
+    readonly args?: readonly string[];
+    readonly env?: NodeJS.ProcessEnv;
+    readonly uid?: number;
+  } = {},
 ): Promise<TestDaemon> {
   const child = spawnDaemon(home, options);
   t.after(() => endNow(child));
@@ -161,7 +168,10 @@ export async function startDaemon(
 }
 
 /** A daemon with one unlocked profile `default`. */
-export async function startUnlocked(t: TestContext, toml?: string): Promise<{ daemon: TestDaemon; client: HushClient; home: TestHome }> {
+export async function startUnlocked(
+  t: TestContext,
+  toml?: string,
+): Promise<{ daemon: TestDaemon; client: HushClient; home: TestHome }> {
   const home = makeHome(t);
   await home.init();
   if (toml !== undefined) home.configure(toml);
@@ -174,7 +184,11 @@ export async function startUnlocked(t: TestContext, toml?: string): Promise<{ da
 /** Starts `hushd` without waiting for anything. */
 export function spawnDaemon(
   home: TestHome,
-  { args = [], env = {}, uid }: { readonly args?: readonly string[]; readonly env?: NodeJS.ProcessEnv; readonly uid?: number } = {},
+  {
+    args = [],
+    env = {},
+    uid,
+  }: { readonly args?: readonly string[]; readonly env?: NodeJS.ProcessEnv; readonly uid?: number } = {},
 ): ChildProcess {
   return spawn(process.execPath, [new URL('../../bin/hushd.js', import.meta.url).pathname, ...args], {
     env: { ...home.env, ...env },

@@ -24,14 +24,22 @@ const limits: Limits = {
   batchItems: 10,
 };
 const encoder = createFrameEncoder();
-const frameOf = (message: object): Buffer => encoder.encode(message, 1_000_000, (frame) => Buffer.from(frame));
+const frameOf = (message: object): Buffer =>
+  encoder.encode(message, 1_000_000, (frame) => Buffer.from(frame));
 const hello = frameOf({ id: 0, op: 'hello', params: { versions: [1] } });
 
 async function serve(t: TestContext, service: () => Service, given: Partial<Limits> = {}): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'hushd-transport-'));
   const path = join(folder, 'sock');
   const now = (): number => performance.now();
-  const parts = { path, limits: { ...limits, ...given }, daemon: 'test', now, service, onLimit: () => undefined };
+  const parts = {
+    path,
+    limits: { ...limits, ...given },
+    daemon: 'test',
+    now,
+    service,
+    onLimit: () => undefined,
+  };
   const listener = await listen(parts);
   t.after(async () => {
     await listener.close();
@@ -87,7 +95,12 @@ test('bytes that were read are wiped from the read buffer before the next event'
   }));
   const socket = await open(t, path);
   const got = replies(socket, 2);
-  socket.write(Buffer.concat([hello, frameOf({ id: 1, op: 'x', params: { secret: Buffer.from('a secret on the wire') } })]));
+  socket.write(
+    Buffer.concat([
+      hello,
+      frameOf({ id: 1, op: 'x', params: { secret: Buffer.from('a secret on the wire') } }),
+    ]),
+  );
   assert.equal((await got).length, 2);
   assert.equal(views.length, 1);
   assert.ok(views.every((view) => view.every((byte) => byte === 0)));
@@ -130,7 +143,10 @@ test('more requests in flight than the limit are refused by id, and the rest are
   assert.deepEqual([third?.['id'], (third?.['error'] as { limit: string }).limit], [3, 'inFlight']);
   const rest = replies(socket, 2);
   for (const settle of settles.reverse()) settle();
-  assert.deepEqual((await rest).map(({ id }) => id), [2, 1]);
+  assert.deepEqual(
+    (await rest).map(({ id }) => id),
+    [2, 1],
+  );
 });
 
 test('when every connection is taken, one that has not said hello makes room before one that has', async (t) => {
@@ -160,7 +176,13 @@ test('a reply that no frame can hold becomes a named error for that request alon
   }));
   const socket = await open(t, path);
   const got = replies(socket, 3);
-  socket.write(Buffer.concat([hello, frameOf({ id: 1, op: 'large', params: {} }), frameOf({ id: 2, op: 'x', params: {} })]));
+  socket.write(
+    Buffer.concat([
+      hello,
+      frameOf({ id: 1, op: 'large', params: {} }),
+      frameOf({ id: 2, op: 'x', params: {} }),
+    ]),
+  );
   const [, first, second] = await got;
   assert.equal((first?.['error'] as { code: string }).code, 'TOO_LARGE');
   assert.ok('ok' in (second ?? {}));
@@ -192,5 +214,8 @@ test('a peer that does not read is not read from, and loses no reply once it doe
   assert.ok(begun < total);
   const all = replies(socket, total + 1);
   socket.resume();
-  assert.deepEqual((await all).map(({ id }) => id), [0, ...Array.from({ length: total }, (_, index) => index + 1)]);
+  assert.deepEqual(
+    (await all).map(({ id }) => id),
+    [0, ...Array.from({ length: total }, (_, index) => index + 1)],
+  );
 });
