@@ -10,7 +10,8 @@ export const fixedFlags: readonly string[] = [
   '--disable-sigusr1',
   '--expose-gc',
   '--clear-free-memory',
-  '--max-semi-space-size=1',
+  '--max-semi-space-size=8',
+  '--min-semi-space-size=8',
   '--v8-pool-size=1',
   '--disable-warning=ExperimentalWarning',
 ];

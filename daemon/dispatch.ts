@@ -1,5 +1,5 @@
 import { HushError, reportOf } from '../protocol/errors.ts';
-import { isOperationName, operations } from '../protocol/operations.ts';
+import { operationNamed, operations } from '../protocol/operations.ts';
 import type { ResultOf } from '../protocol/index.ts';
 import { firstDenial } from './gates/index.ts';
 import type { GateState } from './gates/gate.ts';
@@ -215,7 +215,10 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
   };
 }
 
-const changesSomething = ({ op }: BatchItem): boolean => isOperationName(op) && operations[op].changes;
+const changesSomething = ({ op }: BatchItem): boolean => {
+  const name = operationNamed(op);
+  return name !== undefined && operations[name].changes;
+};
 
 /** Whether the call is refused while the audit cannot be written: all but what an operator needs to mend that. */
 const isGuarded = (call: Call): boolean => !unguarded.has(call.name);

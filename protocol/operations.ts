@@ -330,7 +330,15 @@ export type ParamsOf<Name extends OperationName> = z.output<(typeof operations)[
 /** The result of an operation. */
 export type ResultOf<Name extends OperationName> = z.output<(typeof operations)[Name]['result']>;
 
-/** Whether a string is the name of an operation. */
-export function isOperationName(name: string): name is OperationName {
-  return Object.hasOwn(operations, name);
+const names = new Map<string, OperationName>(
+  // The keys of the table are the names, by the definition of the type.
+  (Object.keys(operations) as OperationName[]).map((name) => [name, name]),
+);
+
+/**
+ * The operation that a text names, as the table's own string, or undefined. Look-ups by that string are cheap; by a
+ * string that has just come off the wire each one costs a search of its own.
+ */
+export function operationNamed(text: string): OperationName | undefined {
+  return names.get(text);
 }

@@ -1,6 +1,6 @@
 import { HushError } from '../../protocol/errors.ts';
 import { isProfileName, parseProfileName, parseSecretPath, type SecretPath } from '../../protocol/names.ts';
-import { isOperationName, operations } from '../../protocol/operations.ts';
+import { operationNamed, operations } from '../../protocol/operations.ts';
 import type { OperationName, ParamsOf } from '../../protocol/index.ts';
 import type { GateCall } from '../gates/gate.ts';
 
@@ -21,10 +21,11 @@ export interface CallOf<Name extends OperationName> extends GateCall {
 
 /** The call that a request asks for. Throws BAD_REQUEST for an unknown operation or a wrong shape. */
 export function parseCall(op: string, params: unknown): Call {
-  if (!isOperationName(op)) {
+  const name = operationNamed(op);
+  if (name === undefined) {
     throw new HushError('BAD_REQUEST', 'there is no such operation', { hint: 'see docs/protocol.md' });
   }
-  return callOf(op, params);
+  return callOf(name, params);
 }
 
 function callOf<Name extends OperationName>(name: Name, given: unknown): Call {
