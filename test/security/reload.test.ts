@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { chmodSync } from 'node:fs';
+import { test } from 'node:test';
+import { startUnlocked } from '../support/daemon.ts';
+import { eventually, recordsIn, utf8 } from './facts.ts';
+import { otherProgram, wireAs } from './peers.ts';
+import { codeOf, greet } from './wire.ts';
+
+const profile = 'default';
+
+test('SIGHUP takes a good config, for connections that are open too; a bad or unsafe one is refused and the old one stays', async (t) => {
+  const exe = otherProgram(t);
+  const granting = (...paths: string[]): string =>
+    `[clients.app]\nexe = '${exe}'\n[profiles.default.grants.app]\nread = [${paths.map((path) => `'${path}'`).join()}]\n`;
+  const { daemon, home, client } = await startUnlocked(t, granting('global/a'));
+  for (const path of ['global/a', 'global/b']) await client.set(path, utf8('x'));
+  const app = await greet(await wireAs(t, daemon.socket, { exe }));
+  const allowed = async (): Promise<string[]> => {
+    const codes = [];
+    for (const path of ['global/a', 'global/b'])
+      codes.push(codeOf(await app.ask('secret.get', { profile, path })));
+    return codes;
+  };
+  const generation = async (): Promise<number> => (await client.status()).configGeneration;
+  const reloads = (): number => daemon.stderr().split('"event":"config.reload"').length - 1;
+  const reload = async (): Promise<void> => {
+    const before = reloads();
+    daemon.signal('SIGHUP');
+    await eventually('the config was read again', () => reloads() > before);
+  };
+  assert.deepEqual(await allowed(), ['ok', 'ACCESS_DENIED']);
+  const first = await generation();
+
+  const bad = [
+    'this is no TOML [',
+    `${granting('global/a', 'global/b')}\n[limits]\nvalue_byte = 1`,
+    granting('global/**'),
+    `${granting('global/a', 'global/b')}\n[operators]\nuids = ['root']`,
+  ];
+  for (const toml of bad) {
+    home.configure(toml);
+    await reload();
+    assert.deepEqual(await allowed(), ['ok', 'ACCESS_DENIED'], toml);
+    assert.equal(await generation(), first, toml);
+  }
+  home.configure(granting('global/a', 'global/b'));
+  chmodSync(home.paths.config, 0o666);
+  await reload();
+  assert.deepEqual(await allowed(), ['ok', 'ACCESS_DENIED'], 'what others could have written is not read');
+  assert.match(daemon.stderr(), /"event":"config.reload","code":"UNSAFE_MODE"/);
+
+  chmodSync(home.paths.config, 0o600);
+  await reload();
+  assert.deepEqual(await allowed(), ['ok', 'ok']);
+  assert.equal(await generation(), first + 1);
+  home.configure(granting('global/b'));
+  await reload();
+  assert.deepEqual(await allowed(), ['ACCESS_DENIED', 'ok'], 'a grant that was taken away is gone at once');
+
+  const told = recordsIn(home.paths.daemonAudit).filter(({ event }) => event.startsWith('config.'));
+  assert.deepEqual(
+    told.map(({ event }) => event),
+    [...bad.map(() => 'config.refused'), 'config.refused', 'config.reload', 'config.reload'],
+  );
+});
