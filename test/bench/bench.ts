@@ -1,0 +1,96 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { calibrate, createArgon2Queue } from '../../daemon/keys/passphrase.ts';
+import { installPackage } from '../support/installed-package.ts';
+import { changeFigures } from './changes.ts';
+import { makeBenchHome, seed, startBenchDaemon, type BenchDaemon, type BenchHome } from './daemons.ts';
+import { plainFigure, type Machine, type Report } from './figures.ts';
+import { memoryFigures } from './memory.ts';
+import { readFigures } from './reads.ts';
+import { reportFile, updateReadme } from './readme.ts';
+import { counted, fullScale, quickScale, valueBytes, type Scale } from './scale.ts';
+import { renderTable } from './table.ts';
+import { unlockFigures } from './unlocks.ts';
+
+/** The machine as it is before anything is measured. */
+function machineNow(): Machine {
+  const processors = cpus();
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    processors: processors.length,
+    model: processors[0]?.model.trim() ?? 'unknown',
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    kernel: release().split('.').slice(0, 2).join('.'),
+    node: process.versions.node,
+    loadBefore: Number((loadavg()[0] ?? NaN).toFixed(2)),
+  };
+}
+
+/** Tells on standard error what is being measured, and how long it took. */
+async function step<T>(what: string, work: () => Promise<T>): Promise<T> {
+  const startedAt = performance.now();
+  process.stderr.write(`${what} …`);
+  const result = await work();
+  process.stderr.write(` ${((performance.now() - startedAt) / 1000).toFixed(0)} s\n`);
+  return result;
+}
+
+/** Everything, in one run. What it starts and makes is gone when it ends. */
+async function bench(scale: Scale): Promise<Report> {
+  const machine = machineNow();
+  const folder = mkdtempSync(join(tmpdir(), 'hushd-bench-'));
+  const homes: BenchHome[] = [];
+  const running = new Set<BenchDaemon>();
+  const start = async (home: BenchHome, installed: string): Promise<BenchDaemon> => {
+    const daemon = await startBenchDaemon(home, installed);
+    running.add(daemon);
+    return daemon;
+  };
+  const stop = async (daemon: BenchDaemon): Promise<void> => {
+    running.delete(daemon);
+    await daemon.stop();
+  };
+  try {
+    const cost = await calibrate(createArgon2Queue());
+    const [smallHome, largeHome] = [await makeBenchHome(cost), await makeBenchHome(cost)];
+    homes.push(smallHome, largeHome);
+    // What users run; the sources would be compiled in the daemon's own memory.
+    const installed = await step('build', () => installPackage(folder));
+
+    const seeding = await start(smallHome, installed);
+    await seed(seeding.load, scale.few, valueBytes);
+    await stop(seeding);
+    const small = await start(smallHome, installed);
+    const memory = await step('memory', () => memoryFigures(small, scale));
+    const large = await start(largeHome, installed);
+    const seeded = await step(`${counted(scale.many)} secrets`, () =>
+      seed(large.load, scale.many, valueBytes),
+    );
+    const reads = await step('reads', () => readFigures(small, large, folder, scale));
+    const unlocks = await step('unlock', () =>
+      unlockFigures(small, scale.few, cost, scale.unlocks, { most: 100 }),
+    );
+    const ofMany = await step('unlock of many', () => unlockFigures(large, scale.many, cost, 3));
+    const changes = await step('changes', () => changeFigures(small, scale));
+    const batched = plainFigure(`set of ${valueBytes} bytes, in batches of 500`, '/s', [seeded]);
+    const figures = [...reads, ...unlocks, ...ofMany.slice(0, 1), ...memory, ...changes, batched];
+    return { machine, rounds: scale.rounds, figures };
+  } finally {
+    for (const daemon of running) await daemon.stop();
+    for (const home of homes) home.remove();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * `npm run bench`: hushd beside what bounds it, in turns; writes docs/bench.json and the table in README.md.
+ * With `--quick` it takes less than a minute, prints its table and writes nothing.
+ */
+const quick = process.argv.includes('--quick');
+const report = await bench(quick ? quickScale : fullScale);
+process.stdout.write(`${renderTable(report)}\n`);
+if (!quick) {
+  writeFileSync(reportFile, `${JSON.stringify(report, null, 2)}\n`);
+  updateReadme();
+}
