@@ -51,8 +51,11 @@ interface BatchItem {
   readonly params: unknown;
 }
 
-/** What a batch leaves free in a frame for everything that is not a value. */
-const batchOverheadBytes = 64 * 1024;
+/** What a batch leaves free in a frame for what is around its results. */
+const batchOverheadBytes = 1024;
+
+const noRoom = (): HushError =>
+  new HushError('TOO_LARGE', 'the reply has no room for this item', { limit: 'frameBytes' });
 
 /** A dispatcher over the daemon's state. */
 export function createDispatcher(parts: DispatcherParts): Dispatcher {
@@ -117,16 +120,21 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
       const message = `a batch holds at most ${parts.batchItems()} items`;
       return refuseUnread(context.peer, new HushError('LIMIT_EXCEEDED', message, { limit: 'batchItems' }));
     }
-    const full = new HushError('TOO_LARGE', 'the reply has no room for this item', { limit: 'frameBytes' });
-    let room = parts.frameBytes - batchOverheadBytes;
+    const full = { error: reportOf(noRoom()) };
+    const fullBytes = sizeOfResult(full);
+    // Each item has the room for this answer, and so for that of a change, which is never told otherwise than it went.
+    let room = parts.frameBytes - batchOverheadBytes - items.length * fullBytes;
     const results = items.map((item): ResultOf<'batch'>['results'][number] => {
-      if (room <= 0) return { error: reportOf(full) };
+      if (room < 0) return full;
       const outcome = runItem(context, item);
-      if ('error' in outcome) return { error: reportOf(outcome.error) };
-      room -= sizeOfResult(outcome.ok);
-      if (room >= 0) return { ok: { ...outcome.ok } };
-      wipeResult(outcome.ok);
-      return { error: reportOf(full) };
+      const result = 'ok' in outcome ? { ok: { ...outcome.ok } } : { error: reportOf(outcome.error) };
+      const bytes = sizeOfResult(result) - fullBytes;
+      if (bytes <= room) {
+        room -= bytes;
+        return result;
+      }
+      wipeResult(result);
+      return full;
     });
     return { ok: { results } };
   };

@@ -1,6 +1,7 @@
 import { HushError, type ErrorCode } from '../protocol/errors.ts';
 import type { Chain } from './audit/chain.ts';
-import { recordPrefix, type AuditEntry } from './audit/records.ts';
+import { processPrefix } from './audit/opening.ts';
+import type { AuditEntry } from './audit/records.ts';
 import type { Buckets } from './gates/buckets.ts';
 import type { Call } from './operations/call.ts';
 import type { Peer } from './peer.ts';
@@ -43,14 +44,14 @@ interface JournalParts {
   readonly chains: () => Iterable<JournalChain>;
   readonly onFailure: () => 'refuse' | 'warn';
   readonly log: Logger;
-  /** Meters the records of refusals, so that a flood of them grows the audit by a bounded amount. */
+  /** Meters the records of denials and the log of all refusals, so that a flood of them costs a bounded amount. */
   readonly meter: Buckets;
 }
 
-/** Records of refusals that one identity may cause: a second, and at once. The rest is counted. */
+/** Records of denials that one identity may cause: a second, and at once. The rest is counted. */
 const refusalRate = { rate: 10, burst: 200 };
 
-/** Identities whose refusals are counted apart; past that they are counted together. */
+/** Identities whose denials are counted apart; past that they are counted together. */
 const maxCounted = 256;
 
 /** A journal over the chains. */
@@ -59,12 +60,7 @@ export function createJournal(parts: JournalParts): Journal {
   const unsynced = new Set<JournalChain>();
   const changed = new Set<JournalChain>();
   const leftOut = new Map<string, number>();
-  const self = recordPrefix({
-    client: 'hushd',
-    uid: process.getuid?.() ?? 0,
-    gid: process.getgid?.() ?? 0,
-    pid: process.pid,
-  });
+  const self = processPrefix();
   let failed: HushError | undefined;
 
   const countLeftOut = (client: string): void => {
@@ -84,19 +80,22 @@ export function createJournal(parts: JournalParts): Journal {
     profile: string | undefined,
     key?: string,
   ): void => {
-    if (parts.meter.take(peer.identity.name, refusalRate) !== 0) {
+    const outcome = denials.has(error.code) ? 'denied' : 'failed';
+    const isMetered = parts.meter.take(peer.identity.name, refusalRate) !== 0;
+    if (isMetered && outcome === 'denied') {
       countLeftOut(peer.identity.name);
       return;
     }
-    const outcome = denials.has(error.code) ? 'denied' : 'failed';
-    parts.log.warn({
-      event,
-      outcome,
-      code: error.code,
-      client: peer.identity.name,
-      peer: peer.identity.pid,
-      profile,
-    });
+    if (!isMetered) {
+      parts.log.warn({
+        event,
+        outcome,
+        code: error.code,
+        client: peer.identity.name,
+        peer: peer.identity.pid,
+        profile,
+      });
+    }
     append(parts.chainOf(profile), {
       event,
       who: peer.auditPrefix,
@@ -133,7 +132,12 @@ export function createJournal(parts: JournalParts): Journal {
     unsynced.clear();
     await Promise.all(
       chains.map(async (to) => {
-        await to.chain.sync();
+        try {
+          await to.chain.sync();
+        } catch (error) {
+          unsynced.add(to);
+          throw error;
+        }
         to.keepHead(false);
       }),
     );

@@ -137,11 +137,12 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
   });
   closeSocketToOthers(paths.socket);
   const collectWhenIdle = createIdleCollector(collectGarbage);
+  const tickFailed = (error: unknown): void => {
+    log.error({ event: 'audit.tick', message: textOf(error) });
+  };
   const ticker = setInterval(() => {
     collectWhenIdle(dispatcher.served());
-    journal.tick().catch((error: unknown) => {
-      log.error({ event: 'audit.tick', message: textOf(error) });
-    });
+    journal.tick().catch(tickFailed);
   }, tickMs);
 
   return {
@@ -162,11 +163,12 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
       await listener.close();
       await dispatcher.idle();
       clearInterval(ticker);
-      await journal.tick();
+      // An audit that cannot be written is no reason to leave keys or the socket behind.
+      await journal.tick().catch(tickFailed);
       await profiles.close();
       note('daemon.stop');
-      await daemonChain.close();
       removeSocket(paths.socket);
+      await daemonChain.close();
     },
   };
 }

@@ -15,7 +15,8 @@ const usualBytes = 128 * 1024;
 /** msgpackr starts a message only where this many bytes are free, and grows the buffer otherwise. */
 const packerSlack = 4096;
 
-const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'bigint' });
+/** Whole numbers in 64 bits come as numbers too: beyond 2^53 they are no safe integers, and every schema refuses those. */
+const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number' });
 
 /** An upper bound, in bytes, of what a message takes in MessagePack. */
 function sizeBound(value: unknown): number {

@@ -83,20 +83,31 @@ const cryptoContext = {
 };
 
 /** The full coordinate of a platform value, as grants and audit records write it. */
-const coordinateOf = (params: { keyring: string; namespace: string; key: string }): string =>
-  `${params.keyring}/${params.namespace}/${params.key}`;
+const coordinateOf = (params: Coordinate): string => `${params.keyring}/${params.namespace}/${params.key}`;
 
-const cryptoRight = (params: {
-  keyring: string;
-  namespace: string;
-  key: string;
-  tenant?: string | undefined;
-}): Right => ({
+interface Coordinate {
+  readonly keyring: string;
+  readonly namespace: string;
+  readonly key: string;
+  readonly tenant?: string | undefined;
+}
+
+/** To seal: what names no tenant has none. */
+const sealingRight = ({ keyring, namespace, key, tenant }: Coordinate): Right => ({
   kind: 'crypto',
-  keyring: params.keyring,
-  namespace: params.namespace,
-  key: params.key,
-  ...(params.tenant === undefined ? {} : { tenant: params.tenant }),
+  keyring,
+  namespace,
+  key,
+  tenant: tenant ?? '',
+});
+
+/** To open: what names no tenant means the one in the handle, and the daemon looks at the right on that one there. */
+const openingRight = ({ keyring, namespace, key, tenant }: Coordinate): Right => ({
+  kind: 'crypto',
+  keyring,
+  namespace,
+  key,
+  ...(tenant === undefined ? {} : { tenant }),
 });
 
 const limits = z.object({
@@ -255,21 +266,21 @@ export const operations = {
   'crypto.encrypt': operation({
     params: z.strictObject({ ...cryptoContext, plaintext: bytes }),
     result: z.object({ handle: cryptoHandle }),
-    needs: cryptoRight,
+    needs: sealingRight,
     subject: coordinateOf,
     batchable: true,
   }),
   'crypto.decrypt': operation({
     params: z.strictObject({ ...cryptoContext, handle: cryptoHandle }),
     result: z.object({ plaintext: bytes }),
-    needs: cryptoRight,
+    needs: openingRight,
     subject: coordinateOf,
     batchable: true,
   }),
   'crypto.rotate': operation({
     params: z.strictObject({ ...cryptoContext, handle: cryptoHandle }),
     result: z.object({ handle: cryptoHandle }),
-    needs: cryptoRight,
+    needs: openingRight,
     subject: coordinateOf,
     batchable: true,
   }),

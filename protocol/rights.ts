@@ -4,7 +4,7 @@ export type SimpleRight = 'keys' | 'unlock' | 'lock' | 'audit' | 'admin' | 'stat
 /** What an operation needs to be allowed, in the terms that grants speak of. Paths are `<scope>/<name>`. */
 export type Right =
   | { readonly kind: 'read' | 'write' | 'delete' | 'list'; readonly path: string }
-  /** One coordinate of the platform; no tenant is the tenant `''`. */
+  /** One coordinate of the platform. `''` is what has no tenant; left out, it is the tenant that a handle will tell. */
   | {
       readonly kind: 'crypto';
       readonly keyring: string;

@@ -14,7 +14,8 @@ export interface PeerCredentials {
  * - `owner`: the daemon's own uid, and matches no client
  * - `operator`: a uid listed in `[operators]`, uid 0 too, and matches no client
  * - `limited`: the daemon's own uid while `[operators] owner = false`; may ask status, lock and unlock
- * - `stranger`: any other uid, or one that matches two clients equally well; may do nothing
+ * - `stranger`: any other uid, or one that matches two clients equally well; has no right on any profile, and `status`
+ *   tells it of none
  * - `unidentified`: the kernel cannot say who it is; may say hello and nothing else
  */
 export type IdentityKind = 'owner' | 'operator' | 'client' | 'limited' | 'stranger' | 'unidentified';

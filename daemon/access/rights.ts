@@ -12,8 +12,8 @@ export interface ProfileRights extends Readonly<Record<SimpleRight, boolean>> {
   mayDelete(path: string): boolean;
   /** Whether `list` shows the name: only one that may be read, and that the `list` patterns, if given, match. */
   mayList(path: string): boolean;
-  /** `tenant` is `''` where there is none. */
-  mayCrypt(keyring: string, namespace: string, key: string, tenant: string): boolean;
+  /** `tenant` is `''` where there is none; undefined asks whether there is any tenant that it may be done for. */
+  mayCrypt(keyring: string, namespace: string, key: string, tenant: string | undefined): boolean;
   mayUseKeyring(keyring: string): boolean;
 }
 
@@ -51,7 +51,7 @@ export function covers(rights: ProfileRights, right: Right): boolean {
     case 'list':
       return rights.mayList(right.path);
     case 'crypto':
-      return rights.mayCrypt(right.keyring, right.namespace, right.key, right.tenant ?? '');
+      return rights.mayCrypt(right.keyring, right.namespace, right.key, right.tenant);
     case 'keyring':
       return rights.mayUseKeyring(right.keyring);
     default:

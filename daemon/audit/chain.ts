@@ -37,6 +37,8 @@ export interface Chain {
   flush(): void;
   /** Makes all that is written survive the machine (fdatasync); calls at the same time share one. Throws UNAVAILABLE. */
   sync(): Promise<void>;
+  /** As `sync`, done when it returns. */
+  syncNow(): void;
   /** Appends a seal record and flushes. Throws as `flush`. */
   seal(state: SealState, key: AuditKey): void;
   /**
@@ -126,8 +128,10 @@ function createChain(file: string, fd: number, end: ChainHead, length: number): 
   };
 
   const flush = (): void => {
-    if (used === 0) return;
     if (closed) throw new HushError('UNAVAILABLE', `${cannotWrite}: it is closed`);
+    // After a failure this is what finds out whether the disk takes records again.
+    tellLost();
+    if (used === 0) return;
     try {
       disk.write(buffer, used);
       written = { seq: tip.seq, hash: tip.hash };
@@ -144,14 +148,11 @@ function createChain(file: string, fd: number, end: ChainHead, length: number): 
     }
   };
 
-  /** Does nothing where all that is written is synced, as it is after `close`. */
   const startSync = async (): Promise<void> => {
     const reached = written;
     try {
-      if (synced === reached) return;
-      if (closed) throw new HushError('UNAVAILABLE', `${cannotWrite}: it is closed`);
       await syncData(fd);
-      synced = reached;
+      if (reached.seq > synced.seq) synced = reached;
     } catch (error) {
       throw diskError(cannotWrite, error);
     } finally {
@@ -159,12 +160,30 @@ function createChain(file: string, fd: number, end: ChainHead, length: number): 
     }
   };
 
+  /** Syncs what is written and not synced yet: after `close` that is nothing, and its descriptor is not touched. */
+  const syncWritten = (): Promise<void> => {
+    if (synced === written) return Promise.resolve();
+    if (closed) return Promise.reject(new HushError('UNAVAILABLE', `${cannotWrite}: it is closed`));
+    return (running = startSync());
+  };
+
+  const syncNow = (): void => {
+    if (synced === written) return;
+    if (closed) throw new HushError('UNAVAILABLE', `${cannotWrite}: it is closed`);
+    try {
+      fdatasyncSync(fd);
+      synced = written;
+    } catch (error) {
+      throw diskError(cannotWrite, error);
+    }
+  };
+
   /** One fdatasync runs at a time; who comes while it runs shares the next one, since it may miss what he wrote. */
   const sync = (): Promise<void> => {
-    if (running === undefined) return (running = startSync());
+    if (running === undefined) return syncWritten();
     const startNext = (): Promise<void> => {
       waiting = undefined;
-      return (running = startSync());
+      return syncWritten();
     };
     return (waiting ??= running.then(startNext, startNext));
   };
@@ -174,6 +193,7 @@ function createChain(file: string, fd: number, end: ChainHead, length: number): 
     append,
     flush,
     sync,
+    syncNow,
     seal(state, key) {
       tellLost();
       append(sealEntry(state, key, tip, self));

@@ -20,8 +20,11 @@ export interface CryptoRule {
 /** Compiled patterns over keyring, namespace, key and tenant. */
 export interface CryptoRules {
   readonly rules: readonly CryptoRule[];
-  /** Whether a rule matches; each part is matched by itself, so that a `/` inside a namespace or key is no border. */
-  readonly matches: (keyring: string, namespace: string, key: string, tenant: string) => boolean;
+  /**
+   * Whether a rule matches, for any tenant at all where none is given; each part is matched by itself, so that a `/`
+   * inside a namespace or key is no border.
+   */
+  readonly matches: (keyring: string, namespace: string, key: string, tenant: string | undefined) => boolean;
   /** Whether a rule reaches anything at all on the keyring, whatever the namespace, key and tenant. */
   readonly reachesKeyring: (keyring: string) => boolean;
 }
@@ -76,9 +79,9 @@ export function compilePathRules(patterns: readonly string[]): PathRules {
 /** Compiles rules whose patterns `cryptoPatternProblem` has passed. */
 export function compileCryptoRules(rules: readonly CryptoRule[]): CryptoRules {
   const forAllTenants = compileGlobs(rules.filter(({ tenants }) => tenants === undefined).map(cryptoParts));
-  const keyrings = compileGlobs(
-    rules.filter(({ tenants }) => tenants?.length !== 0).map((rule) => cryptoParts(rule).slice(0, 1)),
-  );
+  const forSomebody = rules.filter(({ tenants }) => tenants?.length !== 0).map(cryptoParts);
+  const forAnyTenant = compileGlobs(forSomebody);
+  const keyrings = compileGlobs(forSomebody.map((parts) => parts.slice(0, 1)));
   const tenants = new Set(rules.flatMap((rule) => rule.tenants ?? []));
   const forOneTenant = new Map(
     [...tenants].map((tenant) => [
@@ -90,6 +93,7 @@ export function compileCryptoRules(rules: readonly CryptoRule[]): CryptoRules {
     rules,
     matches: (keyring, namespace, key, tenant) => {
       const parts = [keyring, namespace, key];
+      if (tenant === undefined) return forAnyTenant(parts);
       return forAllTenants(parts) || (forOneTenant.get(tenant)?.(parts) ?? false);
     },
     reachesKeyring: (keyring) => keyrings([keyring]),

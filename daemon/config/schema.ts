@@ -122,7 +122,7 @@ export const configSchema = z.strictObject({
   rate: rate.prefault({}),
   operators: z.strictObject({ owner: flag.default(true), uids: list(id).default([]) }).prefault({}),
   kdf: z
-    .strictObject({ memory_mib: whole(19, 2_048).optional(), passes: whole(2, 64).optional() })
+    .strictObject({ memory_mib: whole(19, 1_024).optional(), passes: whole(2, 16).optional() })
     .prefault({}),
   audit: z
     .strictObject({

@@ -65,7 +65,7 @@ function checkCost(cost: Argon2Cost, memoryCapKiB: number): void {
       'LIMIT_EXCEEDED',
       `this slot asks Argon2id for ${asked} MiB, and the limit is ${cap} MiB`,
       {
-        hint: 'raise the memory limit of Argon2id in config.toml, then hush start again',
+        hint: 'open the profile with a key, or restore its header from a backup',
         limit: 'argon2MemoryKiB',
       },
     );

@@ -28,7 +28,7 @@ export function parseCall(op: string, params: unknown): Call {
   return callOf(name, params);
 }
 
-function callOf<Name extends OperationName>(name: Name, given: unknown): Call {
+function callOf(name: OperationName, given: unknown): Call {
   const operation = operations[name];
   const parsed = operation.params.safeParse(given);
   if (!parsed.success) {

@@ -4,6 +4,7 @@ import type { OperationName, ParamsOf, ResultOf } from '../../protocol/index.ts'
 import type { Config } from '../config/config.ts';
 import type { Peer } from '../peer.ts';
 import type { Profiles } from '../profiles/profiles.ts';
+import type { Coordinate } from '../vault/handles.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { Call, CallOf } from './call.ts';
 
@@ -46,6 +47,12 @@ const requireSize = (bytes: Uint8Array, limit: number, name: 'valueBytes' | 'pla
     });
   }
 };
+
+/** Gate 5 for the tenant that only the handle tells: whether the caller may do it for that one. */
+const tenantGate =
+  ({ peer }: Context, profile: string, { keyring, namespace, key }: Coordinate) =>
+  (tenant: string): boolean =>
+    peer.allows(profile, { kind: 'crypto', keyring, namespace, key, tenant });
 
 const handlers: { readonly [Name in Handled]: Handler<Name> } = {
   status: ({ profile }, context) => ({ result: context.status(context.peer, profile) }),
@@ -97,11 +104,15 @@ const handlers: { readonly [Name in Handled]: Handler<Name> } = {
   },
 
   'crypto.decrypt': ({ profile, handle, ...place }, context) => ({
-    result: { plaintext: vaultOf(context, profile).decrypt(place, handle) },
+    result: {
+      plaintext: vaultOf(context, profile).decrypt(place, handle, tenantGate(context, profile, place)),
+    },
   }),
 
   'crypto.rotate': ({ profile, handle, ...place }, context) => ({
-    result: { handle: vaultOf(context, profile).rotateHandle(place, handle) },
+    result: {
+      handle: vaultOf(context, profile).rotateHandle(place, handle, tenantGate(context, profile, place)),
+    },
   }),
 
   'crypto.digestKey': ({ profile, keyring }, context) => {

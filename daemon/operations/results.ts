@@ -10,12 +10,12 @@ export function wipeResult(result: object): void {
   }
 }
 
-/** About how many bytes a result takes on the wire: its binary values and texts. */
+/** At most how many bytes a result takes on the wire: its binary values and texts, and 64 for all the rest of a map. */
 export function sizeOfResult(result: object): number {
   let bytes = 64;
   for (const value of Object.values(result) as unknown[]) {
     if (value instanceof Uint8Array) bytes += value.byteLength;
-    else if (typeof value === 'string') bytes += value.length * 3;
+    else if (typeof value === 'string') bytes += Buffer.byteLength(value);
     else if (typeof value === 'object' && value !== null) bytes += sizeOfResult(value);
   }
   return bytes;

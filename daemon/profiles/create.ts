@@ -58,8 +58,8 @@ export async function createProfile(request: NewProfile): Promise<{ readonly vau
   };
   try {
     const vaultId = await writeProfile(request, files);
-    setAsideAudit(place);
     refuseExisting(place.folder, name);
+    setAsideAudit(place);
     renameSync(folder, place.folder);
     syncFolder(paths.profiles);
     return { vaultId };
@@ -90,7 +90,7 @@ async function writeProfile(request: NewProfile, files: ProfilePaths): Promise<s
 
 /**
  * Moves the audit of an earlier profile of this name out of the way: its seals belong to another vault. It is kept,
- * under a name that no profile can have.
+ * under a name that no profile can have. Throws UNAVAILABLE.
  */
 export function setAsideAudit({ audit }: ProfilePaths): void {
   if (lstatSync(audit, { throwIfNoEntry: false }) === undefined) return;
@@ -98,8 +98,12 @@ export function setAsideAudit({ audit }: ProfilePaths): void {
     dirname(audit),
     `${basename(audit)}.${new Date().toISOString().replaceAll(/[:.]/g, '-')}`,
   );
-  renameSync(audit, kept);
-  syncFolder(dirname(audit));
+  try {
+    renameSync(audit, kept);
+    syncFolder(dirname(audit));
+  } catch (error) {
+    throw diskError('cannot set the audit of an earlier profile aside', error);
+  }
 }
 
 const exists = (name: string): HushError =>

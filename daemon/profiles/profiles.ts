@@ -1,23 +1,23 @@
-import { closeSync, constants, existsSync, readdirSync, renameSync, rmSync, unlinkSync } from 'node:fs';
-import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
+import { closeSync, constants, existsSync, readdirSync, rmSync } from 'node:fs';
 import { HushError } from '../../protocol/errors.ts';
 import { isProfileName, type ProfileName } from '../../protocol/names.ts';
 import { openChain, type Chain } from '../audit/chain.ts';
 import { profileConfigOf, type CacheConfig, type Config } from '../config/config.ts';
 import type { ProfileState } from '../gates/gate.ts';
+import { diskError } from '../home/disk-errors.ts';
 import { syncFolder } from '../home/files.ts';
 import { checkHome, type HomeProblem } from '../home/inspection.ts';
 import { profilePathsOf, type HomePaths, type ProfilePaths } from '../home/paths.ts';
 import { openSafeFile, unsafeError } from '../home/safety.ts';
 import type { JournalChain } from '../journal.ts';
 import type { Argon2Queue } from '../keys/passphrase.ts';
-import type { Credential } from '../keys/slot.ts';
+import { checkCredential, type Credential } from '../keys/slot.ts';
 import { collectGarbage } from '../memory/collect.ts';
 import type { Scratch } from '../memory/scratch.ts';
-import type { SecureArena } from '../memory/secure-bytes.ts';
+import type { SecureArena, SecureBytes } from '../memory/secure-bytes.ts';
 import type { Vault } from '../vault/vault.ts';
 import { setAsideAudit } from './create.ts';
+import { doomFolder, removeDoomed } from './destroy.ts';
 import { openSession, type Session } from './session.ts';
 
 /** What is known of one profile, for `status`. */
@@ -46,7 +46,6 @@ export interface Profiles {
   ): Promise<{ vaultId: string; already: boolean }>;
   /** Locks; false if it was locked. Throws NO_SUCH_PROFILE. */
   lock(name: string): boolean;
-  lockAll(): void;
   /** Takes deactivation back; false if the profile was active. */
   activate(name: string): boolean;
   /** Locks, and keeps locked until `activate`; false if it was so already. */
@@ -86,9 +85,10 @@ interface Profile {
   chain: (JournalChain & { readonly chain: Chain }) | undefined;
 }
 
-/** The profiles below a home. Nothing is opened before it is asked for. */
+/** The profiles below a home. Nothing is opened before it is asked for; what a deletion has left is removed. */
 export function createProfiles(parts: ProfilesParts): Profiles {
   const { paths, arena } = parts;
+  removeDoomed(paths.profiles);
   const known = new Map<string, Profile>();
   const daemonChain: JournalChain = {
     chain: parts.daemonChain,
@@ -96,6 +96,9 @@ export function createProfiles(parts: ProfilesParts): Profiles {
     seal: () => undefined,
     keepHead: () => undefined,
   };
+
+  const noSuchProfile = (name: string): HushError =>
+    new HushError('NO_SUCH_PROFILE', `there is no profile ${name}`, { hint: `hush init -p ${name}` });
 
   const find = (name: string): Profile | undefined => {
     const profile = known.get(name);
@@ -119,7 +122,7 @@ export function createProfiles(parts: ProfilesParts): Profiles {
   const require = (name: string): Profile => {
     const profile = find(name);
     if (profile !== undefined) return profile;
-    throw new HushError('NO_SUCH_PROFILE', `there is no profile ${name}`, { hint: `hush init -p ${name}` });
+    throw noSuchProfile(name);
   };
 
   const chainOf = (profile: Profile): JournalChain & { chain: Chain } => {
@@ -158,6 +161,8 @@ export function createProfiles(parts: ProfilesParts): Profiles {
   };
 
   const open = async (profile: Profile, credentials: readonly Credential[], accept: string | undefined) => {
+    // It may have been deleted while this unlock waited for the one before.
+    if (known.get(profile.name) !== profile) throw noSuchProfile(profile.name);
     if (profile.session !== undefined) return { vaultId: profile.session.vault.vaultId, already: true };
     if (!profile.active) {
       throw new HushError('PROFILE_INACTIVE', `the profile ${profile.name} is deactivated`, {
@@ -193,13 +198,15 @@ export function createProfiles(parts: ProfilesParts): Profiles {
   };
 
   const unlock: Profiles['unlock'] = async (name, credentials, acceptRollback) => {
-    const copies = credentials.map(({ kind, secret }) => {
-      const copy = arena.allocate(Math.max(1, secret.byteLength));
-      copy.bytes.set(secret);
-      return { kind, copy, secret: copy.bytes.subarray(0, secret.byteLength) };
-    });
+    const copies: (Credential & { readonly copy: SecureBytes })[] = [];
     try {
       const profile = require(name);
+      for (const credential of credentials) checkCredential(credential);
+      for (const { kind, secret } of credentials) {
+        const copy = arena.allocate(secret.byteLength);
+        copies.push({ kind, copy, secret: copy.bytes });
+        copy.bytes.set(secret);
+      }
       const before = profile.unlocking;
       const attempt = before.then(() => open(profile, copies, acceptRollback));
       profile.unlocking = attempt.then(
@@ -219,7 +226,14 @@ export function createProfiles(parts: ProfilesParts): Profiles {
     profile.session = undefined;
     try {
       const { chain } = chainOf(profile);
-      if (chain.unsealed() > 0) chain.seal(session.sealState(), session.auditKey());
+      chain.flush();
+      // A head that the vault remembers must have a seal before it, or it looks as if the seals were cut off.
+      const isKnown = session.vault.auditHead()?.hash === chain.head().hash;
+      if (chain.unsealed() > 0 || !isKnown) chain.seal(session.sealState(), session.auditKey());
+      // So that the last records before a lock cannot be cut off without a trace.
+      chain.syncNow();
+      session.vault.noteAuditHead(chain.syncedHead());
+      session.vault.persistAuditHead();
     } catch (error) {
       parts.onUnsealed(profile.name, error);
     } finally {
@@ -231,9 +245,13 @@ export function createProfiles(parts: ProfilesParts): Profiles {
 
   const requireActiveFlag = (profile: Profile, active: boolean): boolean => {
     if (profile.active === active) return false;
-    if (active) unlinkSync(profile.paths.inactive);
-    else closeSync(openSafeFile(profile.paths.inactive, constants.O_WRONLY | constants.O_CREAT));
-    syncFolder(profile.paths.folder);
+    try {
+      if (active) rmSync(profile.paths.inactive, { force: true });
+      else closeSync(openSafeFile(profile.paths.inactive, constants.O_WRONLY | constants.O_CREAT));
+      syncFolder(profile.paths.folder);
+    } catch (error) {
+      throw diskError(`cannot ${active ? 'activate' : 'deactivate'} the profile ${profile.name}`, error);
+    }
     profile.active = active;
     return true;
   };
@@ -264,9 +282,6 @@ export function createProfiles(parts: ProfilesParts): Profiles {
     },
     unlock,
     lock: (name) => lockProfile(require(name)),
-    lockAll() {
-      for (const profile of known.values()) lockProfile(profile);
-    },
     activate: (name) => requireActiveFlag(require(name), true),
     deactivate(name) {
       const profile = require(name);
@@ -276,16 +291,14 @@ export function createProfiles(parts: ProfilesParts): Profiles {
     delete(name) {
       const profile = require(name);
       lockProfile(profile);
-      const doomed = join(paths.profiles, `.deleted-${randomBytes(8).toString('hex')}`);
-      renameSync(profile.paths.folder, doomed);
-      syncFolder(paths.profiles);
+      doomFolder(paths.profiles, profile.paths.folder);
       known.delete(profile.name);
       const closed = profile.chain?.chain.close() ?? Promise.resolve();
       closed.catch((error: unknown) => {
         parts.onUnsealed(profile.name, error);
       });
       setAsideAudit(profile.paths);
-      rmSync(doomed, { recursive: true, force: true });
+      removeDoomed(paths.profiles);
     },
     chainOf(name) {
       const profile = name === undefined ? undefined : find(name);
@@ -304,7 +317,11 @@ export function createProfiles(parts: ProfilesParts): Profiles {
     },
     async close() {
       for (const profile of known.values()) lockProfile(profile);
-      for (const { chain } of known.values()) await chain?.chain.close();
+      for (const { name, chain } of known.values()) {
+        await chain?.chain.close().catch((error: unknown) => {
+          parts.onUnsealed(name, error);
+        });
+      }
     },
   };
 }

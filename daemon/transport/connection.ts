@@ -195,25 +195,26 @@ export function createConnection(parts: ConnectionParts): Connection {
     outbox.flush();
   }
 
-  function advance(chunk: Uint8Array): void {
+  /** Takes what there is; answers whether the peer may be read from. */
+  function advance(chunk: Uint8Array): boolean {
     take(chunk);
     // What stopped for its replies goes on at once where the kernel took them all.
     while (stopped && !closing && !isBlocked()) take(nothing);
-    if (closing) return;
+    if (closing) return false;
     if (isBlocked()) {
       blockedSince ??= now();
       socket.pause();
     }
     if (reader.pending() && blockedSince === undefined) frameSince ??= now();
     else frameSince = undefined;
+    return blockedSince === undefined;
   }
 
   function afterWrite(): void {
     if (closing || blockedSince === undefined || socket.destroyed) return;
     if (socket.writableLength > limits.writeBacklogBytes / 2) return;
     blockedSince = undefined;
-    advance(nothing);
-    if (blockedSince === undefined && !closing) socket.resume();
+    if (advance(nothing)) socket.resume();
   }
 
   socket.once('close', () => {

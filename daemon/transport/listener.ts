@@ -12,7 +12,6 @@ const readBytes = 64 * 1024;
 export interface Listener {
   /** Stops accepting, lets what began finish, then closes every connection. */
   close(): Promise<void>;
-  connections(): number;
 }
 
 interface ListenerParts {
@@ -152,7 +151,6 @@ export async function listen(parts: ListenerParts): Promise<Listener> {
   sweep.unref();
 
   return {
-    connections: () => open.size,
     async close() {
       server.close();
       for (const connection of open) connection.finish();

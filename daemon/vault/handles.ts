@@ -25,6 +25,9 @@ export interface Coordinate {
   readonly tenant?: string | undefined;
 }
 
+/** Whether the caller may open what was sealed for this tenant, `''` where it was sealed for none. */
+export type MayOpen = (tenant: string) => boolean;
+
 /** Encryption for the platform: nothing of it is stored here. */
 export interface Handles {
   /**
@@ -32,10 +35,13 @@ export interface Handles {
    * LIMIT_EXCEEDED, KEY_DESTROYED, UNAVAILABLE.
    */
   encrypt(place: Coordinate, plaintext: Uint8Array): Handle;
-  /** The plaintext, which the caller wipes. Throws INTEGRITY on any mismatch, KEY_DESTROYED. */
-  decrypt(place: Coordinate, handle: Handle): Uint8Array;
+  /**
+   * The plaintext, which the caller wipes. `mayOpen` is asked of the tenant in the handle where `place` names none;
+   * left out, any will do. Throws ACCESS_DENIED if it says no, INTEGRITY on any mismatch, KEY_DESTROYED.
+   */
+  decrypt(place: Coordinate, handle: Handle, mayOpen?: MayOpen): Uint8Array;
   /** The same value under the newest key: same id, next version. Throws as `decrypt` and `encrypt`. */
-  rotateHandle(place: Coordinate, handle: Handle): Handle;
+  rotateHandle(place: Coordinate, handle: Handle, mayOpen?: MayOpen): Handle;
 }
 
 /** What handles are made with. */
@@ -85,9 +91,21 @@ export function createHandles({ ledger, keyring, keyLines, sealer }: HandleParts
     };
   }
 
-  function open(place: Coordinate, handle: Handle, sealed: SealedHandle): Uint8Array {
+  function open(
+    place: Coordinate,
+    handle: Handle,
+    sealed: SealedHandle,
+    mayOpen: MayOpen = anyTenant,
+  ): Uint8Array {
     ledger.requireOpen();
-    if (place.tenant !== undefined && place.tenant !== sealed.tenant) {
+    if (place.tenant === undefined) {
+      if (!mayOpen(sealed.tenant)) {
+        throw new HushError(
+          'ACCESS_DENIED',
+          'the access rules do not allow this for the tenant of the handle',
+        );
+      }
+    } else if (place.tenant !== sealed.tenant) {
       throw new HushError('INTEGRITY', 'the handle belongs to another tenant');
     }
     const dek = keyring.dek(place.keyring, sealed.tenant, sealed.dekVersion);
@@ -99,13 +117,13 @@ export function createHandles({ ledger, keyring, keyLines, sealer }: HandleParts
       checkLengths(place);
       return seal(place, nextId(), place.tenant ?? '', 1, plaintext);
     },
-    decrypt: (place, handle) => open(place, handle, parseSealedHandle(handle.ciphertext)),
-    rotateHandle(place, handle) {
+    decrypt: (place, handle, mayOpen) => open(place, handle, parseSealedHandle(handle.ciphertext), mayOpen),
+    rotateHandle(place, handle, mayOpen) {
       checkLengths(place);
       const sealed = parseSealedHandle(handle.ciphertext);
       const revision = Math.max(sealed.revision, handle.version) + 1;
       if (!(revision <= mostRevisions)) throw new HushError('BAD_REQUEST', 'the handle has no version left');
-      const plaintext = open(place, handle, sealed);
+      const plaintext = open(place, handle, sealed, mayOpen);
       try {
         return seal(place, handle.id, sealed.tenant, revision, plaintext);
       } finally {
@@ -114,6 +132,8 @@ export function createHandles({ ledger, keyring, keyLines, sealer }: HandleParts
     },
   };
 }
+
+const anyTenant: MayOpen = () => true;
 
 const handlePlace = ({ keyring, namespace, key }: Coordinate, handleId: string) => ({
   keyring,

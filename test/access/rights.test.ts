@@ -16,7 +16,7 @@ const everyRight: readonly Right[] = [
   { kind: 'write', path },
   { kind: 'delete', path },
   { kind: 'list', path },
-  { kind: 'crypto', keyring: 'default', namespace: 'n', key: 'k' },
+  { kind: 'crypto', keyring: 'default', namespace: 'n', key: 'k', tenant: '' },
   { kind: 'crypto', keyring: 'default', namespace: 'n', key: 'k', tenant: 't' },
   { kind: 'keyring', keyring: 'default' },
   { kind: 'listing' },
@@ -96,6 +96,15 @@ describe('who may do what', () => {
       'status',
     ]);
     assert.deepEqual(allowed("crypto = ['other/n/*']"), ['status']);
+  });
+
+  test('crypto for a tenant that is not told yet passes if there is any that it is granted for', () => {
+    const untold: Right = { kind: 'crypto', keyring: 'default', namespace: 'n', key: 'k' };
+    const decided = (grant: string) => decide(withGrant(grant), client, 'p', untold);
+    assert.equal(decided("crypto = [{ match = 'default/n/*', tenants = ['t'] }]"), 'allow');
+    assert.equal(decided("crypto = ['default/n/*']"), 'allow');
+    assert.equal(decided("crypto = [{ match = 'default/n/*', tenants = [] }]"), 'deny');
+    assert.equal(decided("crypto = [{ match = 'default/other/*', tenants = ['t'] }]"), 'deny');
   });
 
   for (const right of ['keys', 'unlock', 'lock', 'audit', 'admin']) {

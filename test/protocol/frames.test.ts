@@ -45,6 +45,22 @@ test('messages come out of a stream as they went in, however the stream is cut',
   );
 });
 
+test('an integer is a number whatever width it was written in, and one that a number cannot hold is none', () => {
+  const wide = (type: number, value: bigint): unknown => {
+    const bytes = Buffer.from([0x81, 0xa1, 0x6e, type, ...new Uint8Array(8)]);
+    bytes.writeBigUInt64BE(BigInt.asUintN(64, value), 4);
+    return decodeMessage(bytes, 0, bytes.length)['n'];
+  };
+  for (const value of [0, 7, 2 ** 32, 2 ** 40, Number.MAX_SAFE_INTEGER]) {
+    assert.equal(wide(0xcf, BigInt(value)), value);
+    assert.equal(wide(0xd3, BigInt(value)), value);
+  }
+  assert.equal(wide(0xd3, -7n), -7);
+  assert.equal(Number.isSafeInteger(wide(0xcf, 2n ** 53n)), false);
+  assert.equal(Number.isSafeInteger(wide(0xcf, 2n ** 53n + 1n)), false);
+  assert.equal(Number.isSafeInteger(wide(0xcf, 2n ** 64n - 1n)), false);
+});
+
 test('an encoder keeps nothing of a message, small or large', () => {
   for (const size of [10, 100_000, 700_000]) {
     let seen: Uint8Array | undefined;

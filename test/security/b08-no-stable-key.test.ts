@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { openShell } from '../cli/hush.ts';
 import { keyCredential, makeHome, startDaemon } from '../support/daemon.ts';
 import { hashesBelow, recordsIn, textOf, utf8 } from './facts.ts';
+import { within } from './wire.ts';
 
 const key = new Uint8Array(new ArrayBuffer(32)).fill(6);
 const credentials = [keyCredential(key)];
@@ -69,7 +70,7 @@ test('B8: what is missing of a profile is never made anew, by a start, an unlock
     const before = hashesBelow(paths.folder);
     const refused = await client.unlock(credentials).then(
       () => 'ok',
-      (error: unknown) => String(Reflect.get(Object(error), 'code')),
+      (error: unknown) => String(within(error, 'code')),
     );
     assert.ok(['DAMAGED', 'NO_SUCH_PROFILE'].includes(refused), `${path}: ${refused}`);
     await assert.rejects(client.set('global/b', utf8('x')), { code: /^(LOCKED|NO_SUCH_PROFILE)$/ });
@@ -82,7 +83,7 @@ test('B8: what is missing of a profile is never made anew, by a start, an unlock
   const before = hashesBelow(paths.folder);
   const headless = await startDaemon(t, home, { env });
   const unlock = headless.listening['unlock'];
-  assert.equal(Reflect.get(Object(unlock), 'outcome'), 'failed');
+  assert.equal(within(unlock, 'outcome'), 'failed');
   assert.deepEqual(hashesBelow(paths.folder), before);
   assert.deepEqual(readdirSync(home.paths.profiles), ['default']);
   assert.ok(recordsIn(home.paths.daemonAudit).some(({ event }) => event === 'unlock.failed'));

@@ -6,6 +6,7 @@ import { openShell } from '../cli/hush.ts';
 import { keyCredential, makeHome, passphraseCredential, startDaemon } from '../support/daemon.ts';
 import { hashesBelow, recordsIn, textOf, utf8 } from './facts.ts';
 import { refusedStart } from './starts.ts';
+import { within } from './wire.ts';
 
 const key = new Uint8Array(new ArrayBuffer(32)).fill(11);
 const wrong = new Uint8Array(new ArrayBuffer(32)).fill(12);
@@ -30,7 +31,7 @@ test('B9: a key that is not the one that sealed the vault is named so before any
   for (const options of starts) {
     const daemon = await startDaemon(t, home, options);
     const unlock: unknown = daemon.listening['unlock'];
-    assert.equal(Reflect.get(Object(unlock), 'code'), 'WRONG_KEY');
+    assert.equal(within(unlock, 'code'), 'WRONG_KEY');
     await daemon.logged('WRONG_KEY');
     const client = await daemon.connect();
     await assert.rejects(client.get('global/a'), { code: 'LOCKED' });

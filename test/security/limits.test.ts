@@ -73,7 +73,7 @@ write_backlog_bytes = 1000000
       );
       wire.write(Buffer.concat(requests));
       const answers = new Map<number | null | undefined, Reply | undefined>();
-      for (let count = 0; count < requests.length; count++) {
+      while (answers.size < requests.length) {
         const answer = await wire.next();
         answers.set(answer?.id, answer);
       }

@@ -13,7 +13,7 @@ import {
 import { smallFolder } from '../stores/files.ts';
 import { recordsIn, textOf, utf8, type AuditRecord } from './facts.ts';
 import { otherProgram, skippedUnlessRoot, wireAs } from './peers.ts';
-import { codeOf, greet, greetedWire, requestFrame } from './wire.ts';
+import { codeOf, greet, greetedWire, requestFrame, within } from './wire.ts';
 
 const profile = 'default';
 const place = { keyring: 'default', namespace: 'n', key: 'k' };
@@ -185,7 +185,7 @@ test('the audit lets no value go whose record cannot be written, and service ret
   for (let turn = 0; turn < 200 && !codes.has('UNAVAILABLE'); turn++) {
     const code = await client.get('global/a').then(
       () => 'ok',
-      (error: unknown) => String(Reflect.get(Object(error), 'code')),
+      (error: unknown) => String(within(error, 'code')),
     );
     codes.add(code);
   }

@@ -51,6 +51,17 @@ describe('a handle of the platform', () => {
     refused(place, handle, other);
   });
 
+  test('asks whether its tenant may be opened where the caller names none', async (t) => {
+    const vault = await (await newProfile(t, 'memory')).open();
+    const ours = vault.encrypt({ ...place, tenant: 't1' }, bytes('ours'));
+    const nobodys = vault.encrypt(place, bytes('nobodys'));
+    const mayOpen = (tenant: string): boolean => tenant === 't1';
+    assert.deepEqual(vault.decrypt(place, ours, mayOpen), bytes('ours'));
+    assert.equal(vault.rotateHandle(place, ours, mayOpen).version, 2);
+    assert.throws(() => vault.decrypt(place, nobodys, mayOpen), { code: 'ACCESS_DENIED' });
+    assert.throws(() => vault.rotateHandle(place, nobodys, mayOpen), { code: 'ACCESS_DENIED' });
+  });
+
   test('is refused with any bit of it changed, cut short, or made up', async (t) => {
     const vault = await (await newProfile(t, 'memory')).open();
     const handle = vault.encrypt({ ...place, tenant: 't1' }, bytes('secret'));
