@@ -1,8 +1,9 @@
-import { closeSync, constants, fsyncSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, fsyncSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { syncFolder } from '../daemon/home/files.ts';
 import { openSafeFile } from '../daemon/home/safety.ts';
 import { newBytes } from '../daemon/memory/plain-bytes.ts';
+import { HushError } from '../protocol/errors.ts';
 
 const digits = new TextEncoder().encode('0123456789abcdef');
 
@@ -22,6 +23,11 @@ export function keyText(key: Uint8Array): Uint8Array<ArrayBuffer> {
  * Throws EXISTS if there is something of that name, which stays as it is, and UNAVAILABLE if it cannot be written.
  */
 export function writeKeyFile(path: string, key: Uint8Array): () => void {
+  if (existsSync(path)) {
+    throw new HushError('EXISTS', `${path} exists already`, {
+      hint: 'name another file, or leave --generate away to use the key in this one',
+    });
+  }
   const text = keyText(key);
   const fd = openSafeFile(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL);
   try {

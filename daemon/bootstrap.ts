@@ -21,7 +21,10 @@ export const fixedFlags: readonly string[] = [
  * give some back with parts of a secret in it (a deoptimisation keeps all registers, found by scanning the process).
  * Without the caches of the threads, because what lies in those is not overwritten.
  */
-const libcTunables = { name: 'GLIBC_TUNABLES', value: 'glibc.malloc.perturb=165:glibc.malloc.tcache_count=0' };
+const libcTunables = {
+  name: 'GLIBC_TUNABLES',
+  value: 'glibc.malloc.perturb=165:glibc.malloc.tcache_count=0',
+};
 
 /** The variable that tells the serving process which descriptor the bootstrap left the key in. */
 export const keyDescriptorVariable = 'HUSHD_KEY_FD';

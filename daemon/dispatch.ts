@@ -1,6 +1,6 @@
 import { HushError, reportOf } from '../protocol/errors.ts';
 import { operationNamed, operations } from '../protocol/operations.ts';
-import type { ResultOf } from '../protocol/index.ts';
+import type { Limits, ResultOf } from '../protocol/index.ts';
 import { firstDenial } from './gates/index.ts';
 import type { GateState } from './gates/gate.ts';
 import { parseCall, type Call } from './operations/call.ts';
@@ -18,6 +18,8 @@ export interface Dispatcher {
   begin(context: Context, request: Request, settle: (outcome: Outcome) => void): void;
   /** Writes the audit of all that ended in this turn, then settles it. */
   endTurn(): void;
+  /** Puts on record that bytes of a connection were refused before they were a request. */
+  refused(context: Context, error: HushError): void;
   /** How many requests have been settled since the start. */
   served(): number;
   /** Resolves when nothing is under way any more. */
@@ -31,8 +33,7 @@ interface DispatcherParts {
   readonly scratch: Scratch;
   /** Told of errors that are bugs, not outcomes. */
   readonly onBug: (error: unknown) => void;
-  readonly batchItems: () => number;
-  readonly frameBytes: number;
+  readonly limits: Limits;
 }
 
 /** What a call ended with, before its audit record is written. */
@@ -116,14 +117,14 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
 
   /** One item after the other, each with its own gates, token and record; what no reply could hold is not begun. */
   const runBatch = (context: Context, items: readonly BatchItem[]): Outcome => {
-    if (items.length > parts.batchItems()) {
-      const message = `a batch holds at most ${parts.batchItems()} items`;
+    if (items.length > parts.limits.batchItems) {
+      const message = `a batch holds at most ${parts.limits.batchItems} items`;
       return refuseUnread(context.peer, new HushError('LIMIT_EXCEEDED', message, { limit: 'batchItems' }));
     }
     const full = { error: reportOf(noRoom()) };
     const fullBytes = sizeOfResult(full);
     // Each item has the room for this answer, and so for that of a change, which is never told otherwise than it went.
-    let room = parts.frameBytes - batchOverheadBytes - items.length * fullBytes;
+    let room = parts.limits.frameBytes - batchOverheadBytes - items.length * fullBytes;
     const results = items.map((item): ResultOf<'batch'>['results'][number] => {
       if (room < 0) return full;
       const outcome = runItem(context, item);
@@ -213,6 +214,10 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
   return {
     begin,
     endTurn,
+    refused({ peer }, error) {
+      journal.noteUnread(peer, error);
+      journal.flush();
+    },
     served: () => served,
     idle: () =>
       underWay === 0

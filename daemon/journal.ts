@@ -13,8 +13,8 @@ export interface Journal {
   note(peer: Peer, call: Call, error: HushError | undefined, commit: number | undefined): void;
   /** Notes a request that could not be read, or that may not even ask. */
   noteUnread(peer: Peer, error: HushError): void;
-  /** Notes something that no request asked for: start, stop, reload. */
-  noteEvent(event: string, detail?: AuditEntry['detail']): void;
+  /** Notes something that no request asked for: start, stop, reload, the unlock at start. */
+  noteEvent(event: string, detail?: AuditEntry['detail'], profile?: string): void;
   /** Throws UNAVAILABLE while the audit cannot be written and the config says to refuse then. */
   requireWritable(): void;
   /** Writes what was noted, and a seal after each change. A failure is kept for `failure`. */
@@ -165,11 +165,12 @@ export function createJournal(parts: JournalParts): Journal {
     noteUnread(peer, error) {
       refusal(peer, error, 'request', undefined);
     },
-    noteEvent(event, detail) {
-      append(parts.chainOf(undefined), {
+    noteEvent(event, detail, profile) {
+      append(parts.chainOf(profile), {
         event,
         who: self,
-        outcome: 'ok',
+        outcome: event.endsWith('.failed') ? 'failed' : 'ok',
+        ...(profile === undefined ? {} : { profile }),
         ...(detail === undefined ? {} : { detail }),
       });
     },

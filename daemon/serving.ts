@@ -106,13 +106,12 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
         stack: error instanceof Error ? error.stack : undefined,
       });
     },
-    batchItems: () => inForce().config.limits.batchItems,
-    frameBytes: limits.frameBytes,
+    limits,
   });
   const contextOf = (peer: Peer): Context => ({
     peer,
     profiles,
-    config: () => inForce().config,
+    limits,
     status,
     stop: () => {
       setImmediate(parts.stop, `by ${peer.identity.name}`);
@@ -149,10 +148,10 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
     async unlockAtStart(profile, key, source) {
       try {
         await profiles.unlock(profile, [{ kind: 'key', secret: key }], undefined);
-        journal.noteEvent('unlock', { profile, source });
+        journal.noteEvent('unlock', { source }, profile);
       } catch (error) {
         if (error instanceof HushError)
-          journal.noteEvent('unlock.failed', { profile, source, code: error.code });
+          journal.noteEvent('unlock.failed', { source, code: error.code }, profile);
         throw error;
       } finally {
         journal.flush();
@@ -179,6 +178,9 @@ function serviceFor(dispatcher: Dispatcher, context: Context): Service {
       dispatcher.begin(context, request, settle);
     },
     endTurn: dispatcher.endTurn,
+    refused: (error) => {
+      dispatcher.refused(context, error);
+    },
   };
 }
 

@@ -25,7 +25,7 @@ export interface PeerIdentity extends PeerCredentials {
 
 /**
  * The identity of the peer of a connected Unix-domain socket, or undefined when the kernel names nobody of this
- * namespace. About 100 µs. Throws UNAVAILABLE when `socket` is no such descriptor.
+ * namespace, or nobody who is alive. About 100 µs. Throws UNAVAILABLE when `socket` is no such descriptor.
  */
 export function identifyPeer(socket: number): PeerIdentity | undefined {
   const credentials = peerCredentials(socket);
@@ -33,7 +33,7 @@ export function identifyPeer(socket: number): PeerIdentity | undefined {
   const pidfd = openPeerPidfd(socket);
   switch (pidfd.kind) {
     case 'gone':
-      return { ...credentials, process: undefined };
+      return undefined;
     case 'unsupported':
       return { ...credentials, process: readPeerProcess(credentials) };
     case 'open':

@@ -52,7 +52,8 @@ function threadStacks(): readonly Range[] {
   const stacks: Range[] = [];
   let guardEnd = -1;
   for (const line of readFileSync('/proc/self/maps', 'latin1').split('\n')) {
-    const [, from = '', to = '', mode] = /^([0-9a-f]+)-([0-9a-f]+) (\S+) 00000000 00:00 0 *$/.exec(line) ?? [];
+    const [, from = '', to = '', mode] =
+      /^([0-9a-f]+)-([0-9a-f]+) (\S+) 00000000 00:00 0 *$/.exec(line) ?? [];
     const start = Number.parseInt(from, 16);
     const end = Number.parseInt(to, 16);
     // What lies right above a stack may be shown as one with it.

@@ -1,3 +1,4 @@
+import { diskError, errnoOf } from '../../daemon/home/disk-errors.ts';
 import { HushError } from '../../protocol/errors.ts';
 
 /** How bad a finding is: nothing to do, something to know of, something to mend. */
@@ -19,7 +20,7 @@ export function worstOf(findings: readonly Finding[]): FindingState {
   return findingStates.findLast((state) => findings.some((finding) => finding.state === state)) ?? 'ok';
 }
 
-/** The findings of a check that may itself fail with a HushError: then the error is the finding. */
+/** The findings of a check that may itself fail, with a HushError or in the system: then the error is the finding. */
 export async function attemptCheck(
   check: string,
   look: () => Promise<readonly Finding[]> | readonly Finding[],
@@ -27,7 +28,12 @@ export async function attemptCheck(
   try {
     return await look();
   } catch (error) {
-    if (!(error instanceof HushError)) throw error;
+    if (!(error instanceof HushError)) {
+      if (errnoOf(error) === undefined) throw error;
+      // The hint of such an error is `hush doctor`.
+      const { message } = diskError('cannot look', error);
+      return [{ check, state: 'problem', message, hint: 'run it as the user of the daemon' }];
+    }
     return [{ check, state: 'problem', message: error.message, ...(error.hint && { hint: error.hint }) }];
   }
 }

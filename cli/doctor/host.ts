@@ -1,9 +1,12 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { loadConfig } from '../../daemon/config/load.ts';
 import { checkHome } from '../../daemon/home/inspection.ts';
-import type { HomePaths } from '../../daemon/home/paths.ts';
-import { isProfileName } from '../../protocol/names.ts';
+import { profilePathsOf, type HomePaths } from '../../daemon/home/paths.ts';
+import { shellWord } from '../../daemon/home/safety.ts';
+import { readHeaderFile } from '../../daemon/keys/header-file.ts';
+import { HushError } from '../../protocol/errors.ts';
+import { isProfileName, type ProfileName } from '../../protocol/names.ts';
 import { countText, sizeText } from '../format.ts';
 import { packageVersion } from '../package.ts';
 import { attemptCheck, type Finding } from './finding.ts';
@@ -20,7 +23,7 @@ export async function lookAtHost(paths: HomePaths): Promise<readonly Finding[]> 
     { check: 'version', state: 'ok', message: `hush ${packageVersion()} on Node ${process.versions.node}` },
     ...(await attemptCheck('home', () => homeFindings(paths))),
     ...(await attemptCheck('config', () => [configFinding(paths)])),
-    ...(await attemptCheck('profiles', () => [profilesFinding(paths)])),
+    ...(await attemptCheck('profiles', () => profileFindings(paths))),
     ...(await attemptCheck('disk', async () => [await diskFinding(paths)])),
   ];
 }
@@ -44,15 +47,54 @@ function configFinding({ config }: HomePaths): Finding {
   return { check: 'config', state: 'ok', message };
 }
 
-function profilesFinding({ profiles }: HomePaths): Finding {
-  const names = existsSync(profiles) ? readdirSync(profiles).filter(isProfileName) : [];
+function profileFindings(paths: HomePaths): readonly Finding[] {
+  const names = existsSync(paths.profiles) ? readdirSync(paths.profiles).filter(isProfileName) : [];
   if (names.length === 0)
-    return { check: 'profiles', state: 'warning', message: 'there is none yet', hint: 'hush init' };
-  return {
-    check: 'profiles',
-    state: 'ok',
-    message: `${countText(names.length, 'profile')}: ${names.join(', ')}`,
-  };
+    return [{ check: 'profiles', state: 'warning', message: 'there is none yet', hint: 'hush init' }];
+  const message = `${countText(names.length, 'profile')}: ${names.join(', ')}`;
+  return [
+    { check: 'profiles', state: 'ok', message },
+    ...names.flatMap((name) => brokenFiles(paths, name)),
+  ];
+}
+
+/** What is wrong with a profile's files as far as it shows without a key; the rest shows at its unlock. */
+function brokenFiles(paths: HomePaths, name: ProfileName): readonly Finding[] {
+  const { folder, header, vault, keyset } = profilePathsOf(paths, name);
+  // What stands in a folder's place is a finding of the home.
+  if (!lstatSync(folder).isDirectory()) return [];
+  if (readdirSync(folder).length === 0) {
+    return [problemOf(`${folder} is empty, and no profile`, `rmdir ${shellWord(folder)}`)];
+  }
+  const broken = [...brokenHeader(header)];
+  if (isVoid(vault)) broken.push(problemOf(`${vault} is missing or empty`, 'restore it from a backup'));
+  if (isVoid(keyset)) {
+    const message = `${keyset} is missing or empty`;
+    broken.push({ check: 'profiles', state: 'warning', message, hint: `hush unlock -p ${name} rebuilds it` });
+  }
+  return broken;
+}
+
+function brokenHeader(path: string): readonly Finding[] {
+  try {
+    readHeaderFile(path);
+    return [];
+  } catch (error) {
+    if (!(error instanceof HushError)) throw error;
+    // The home's findings tell of modes, owners and links.
+    if (error.code === 'UNSAFE_MODE') return [];
+    const isNewer = error.code === 'NEWER_FORMAT';
+    const hint = isNewer ? 'install the release that wrote it' : 'restore it from a backup';
+    return [problemOf(`${path}: ${error.message}`, hint)];
+  }
+}
+
+function isVoid(path: string): boolean {
+  return (lstatSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0;
+}
+
+function problemOf(message: string, hint: string): Finding {
+  return { check: 'profiles', state: 'problem', message, hint };
 }
 
 async function diskFinding({ home }: HomePaths): Promise<Finding> {

@@ -53,7 +53,7 @@ function versionFinding({ pid, version }: ResultOf<'status'>): Finding {
 function profileFinding({ name, ...rest }: ResultOf<'status'>['profiles'][number]): Finding {
   const message = `${name}: ${profileFacts(rest)}`;
   if (rest.problem === undefined) return { check: 'profile', state: 'ok', message };
-  return { check: 'profile', state: 'problem', message, hint: 'restore the profile from a backup' };
+  return { check: 'profile', state: 'problem', message, hint: 'mend what "home" names' };
 }
 
 function hardeningFindings({ hardening }: ResultOf<'status'>): readonly Finding[] {

@@ -1,7 +1,6 @@
 import { HushError } from '../../protocol/errors.ts';
 import type { SecretPath } from '../../protocol/names.ts';
-import type { OperationName, ParamsOf, ResultOf } from '../../protocol/index.ts';
-import type { Config } from '../config/config.ts';
+import type { Limits, OperationName, ParamsOf, ResultOf } from '../../protocol/index.ts';
 import type { Peer } from '../peer.ts';
 import type { Profiles } from '../profiles/profiles.ts';
 import type { Coordinate } from '../vault/handles.ts';
@@ -12,7 +11,8 @@ import type { Call, CallOf } from './call.ts';
 export interface Context {
   readonly peer: Peer;
   readonly profiles: Profiles;
-  readonly config: () => Config;
+  /** The limits that `hello` told. */
+  readonly limits: Limits;
   readonly status: (peer: Peer, profile: string | undefined) => ResultOf<'status'>;
   /** Begins to stop the daemon; answers its pid. */
   readonly stop: () => number;
@@ -57,9 +57,12 @@ const tenantGate =
 const handlers: { readonly [Name in Handled]: Handler<Name> } = {
   status: ({ profile }, context) => ({ result: context.status(context.peer, profile) }),
 
-  unlock: async ({ profile, credentials, acceptRollback }, { profiles }) => ({
-    result: await profiles.unlock(profile, credentials, acceptRollback),
-  }),
+  unlock: async ({ profile, credentials, acceptRollback }, { peer, profiles }) => {
+    if (acceptRollback !== undefined && !peer.allows(profile, { kind: 'admin' })) {
+      throw new HushError('ACCESS_DENIED', 'to accept a rollback takes the right admin');
+    }
+    return { result: await profiles.unlock(profile, credentials, acceptRollback) };
+  },
 
   lock: ({ profile }, { profiles }) => ({ result: { already: !profiles.lock(profile) } }),
 
@@ -75,7 +78,7 @@ const handlers: { readonly [Name in Handled]: Handler<Name> } = {
   },
 
   'secret.set': ({ profile, value }, context, call) => {
-    requireSize(value, context.config().limits.valueBytes, 'valueBytes');
+    requireSize(value, context.limits.valueBytes, 'valueBytes');
     const { commit, ...result } = vaultOf(context, profile).set(placeOf(call), value);
     return { result, commit };
   },
@@ -99,7 +102,7 @@ const handlers: { readonly [Name in Handled]: Handler<Name> } = {
   }),
 
   'crypto.encrypt': ({ profile, plaintext, ...place }, context) => {
-    requireSize(plaintext, context.config().limits.plaintextBytes, 'plaintextBytes');
+    requireSize(plaintext, context.limits.plaintextBytes, 'plaintextBytes');
     return { result: { handle: vaultOf(context, profile).encrypt(place, plaintext) } };
   },
 

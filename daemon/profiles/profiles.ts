@@ -59,6 +59,9 @@ export interface Profiles {
   close(): Promise<void>;
 }
 
+/** Each waiting unlock holds its credentials in the arena. */
+const mostWaiting = 8;
+
 interface ProfilesParts {
   readonly paths: HomePaths;
   readonly daemonChain: Chain;
@@ -80,6 +83,8 @@ interface Profile {
   session: Session | undefined;
   /** The unlock that is under way, if one is: the next waits for it. */
   unlocking: Promise<unknown>;
+  /** How many unlocks are under way or wait. */
+  waiting: number;
   /** Grows with each lock, so that an unlock under way notices that it was overtaken. */
   locks: number;
   chain: (JournalChain & { readonly chain: Chain }) | undefined;
@@ -112,6 +117,7 @@ export function createProfiles(parts: ProfilesParts): Profiles {
       active: !existsSync(files.inactive),
       session: undefined,
       unlocking: Promise.resolve(),
+      waiting: 0,
       locks: 0,
       chain: undefined,
     };
@@ -207,12 +213,18 @@ export function createProfiles(parts: ProfilesParts): Profiles {
         copies.push({ kind, copy, secret: copy.bytes });
         copy.bytes.set(secret);
       }
+      if (profile.waiting >= mostWaiting) {
+        throw new HushError('LIMIT_EXCEEDED', `${mostWaiting} unlocks of this profile are under way`, {
+          hint: 'wait, then try again',
+        });
+      }
+      profile.waiting++;
       const before = profile.unlocking;
       const attempt = before.then(() => open(profile, copies, acceptRollback));
-      profile.unlocking = attempt.then(
-        () => undefined,
-        () => undefined,
-      );
+      const ended = (): void => {
+        profile.waiting--;
+      };
+      profile.unlocking = attempt.then(ended, ended);
       return await attempt;
     } finally {
       for (const { copy } of copies) copy.wipe();

@@ -16,6 +16,8 @@ export interface Service {
   begin(request: Request, settle: (outcome: Outcome) => void): void;
   /** Says that all the requests which arrived together have begun. */
   endTurn(): void;
+  /** Told of what was refused before it was a request, or for a limit of the connection. */
+  refused(error: HushError): void;
 }
 
 /** One client's connection, from accept to close. */
@@ -113,6 +115,7 @@ export function createConnection(parts: ConnectionParts): Connection {
     if (closing) return;
     closing = true;
     blockedSince ??= now();
+    service.refused(error);
     send({ id: null, error: reportOf(error) });
     outbox.flush();
     reader.wipe();
@@ -151,6 +154,7 @@ export function createConnection(parts: ConnectionParts): Connection {
         const error = new HushError('LIMIT_EXCEEDED', `more than ${limits.inFlight} requests are in flight`, {
           limit: 'inFlight',
         });
+        service.refused(error);
         reply(request.id, { error });
       } else {
         begin(request);

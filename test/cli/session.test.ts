@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { openShell, type Ended, type Shell } from './hush.ts';
@@ -386,6 +386,22 @@ describe('status and doctor', () => {
     const { code, stdout } = await run('hush doctor');
     assert.equal(code, 2);
     assert.match(stdout, /^problem .*config\.toml: line \d/m);
+  });
+
+  test('B3: doctor names the file of a profile that is damaged, missing or empty', async (t) => {
+    const shell = openShell(t);
+    const { run, home } = shell;
+    await mustRun(shell, 'hush init --passphrase-stdin', passphrase);
+    const header = join(home, 'profiles', 'default', 'header');
+    const vault = join(home, 'profiles', 'default', 'vault.db');
+    writeFileSync(header, `x${readFileSync(header, 'utf8')}`);
+    writeFileSync(vault, '');
+    const { code, stdout } = await run('hush doctor');
+    assert.equal(code, 2);
+    assert.ok(stdout.includes(`${header}: the profile's header is damaged: restore it from a backup\n`), stdout);
+    assert.ok(stdout.includes(`${vault} is missing or empty: restore it from a backup\n`), stdout);
+    rmSync(header);
+    assert.ok((await run('hush doctor')).stdout.includes(`${header}: the profile's header is missing`));
   });
 
   test('A14: a home that others can reach is refused with the command that mends it', async (t) => {

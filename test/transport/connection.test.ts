@@ -73,6 +73,7 @@ const echo = (): Service => ({
     settle({ ok: { op: request.op } });
   },
   endTurn: () => undefined,
+  refused: () => undefined,
 });
 
 async function open(t: TestContext, path: string): Promise<Socket> {
@@ -92,6 +93,7 @@ test('bytes that were read are wiped from the read buffer before the next event'
       settle({ ok: {} });
     },
     endTurn: () => undefined,
+    refused: () => undefined,
   }));
   const socket = await open(t, path);
   const got = replies(socket, 2);
@@ -135,6 +137,7 @@ test('more requests in flight than the limit are refused by id, and the rest are
       });
     },
     endTurn: () => undefined,
+    refused: () => undefined,
   }));
   const socket = await open(t, path);
   const refused = replies(socket, 2);
@@ -173,6 +176,7 @@ test('a reply that no frame can hold becomes a named error for that request alon
       settle({ ok: { value: new Uint8Array(request.op === 'large' ? 300_000 : 3) } });
     },
     endTurn: () => undefined,
+    refused: () => undefined,
   }));
   const socket = await open(t, path);
   const got = replies(socket, 3);
@@ -199,6 +203,7 @@ test('a peer that does not read is not read from, and loses no reply once it doe
         settle({ ok: { value } });
       },
       endTurn: () => undefined,
+      refused: () => undefined,
     }),
     { writeBacklogBytes: 200_000, inFlight: 1000 },
   );
