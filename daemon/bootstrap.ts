@@ -21,10 +21,7 @@ export const fixedFlags: readonly string[] = [
  * give some back with parts of a secret in it (a deoptimisation keeps all registers, found by scanning the process).
  * Without the caches of the threads, because what lies in those is not overwritten.
  */
-const libcTunables = {
-  name: 'GLIBC_TUNABLES',
-  value: 'glibc.malloc.perturb=165:glibc.malloc.tcache_count=0',
-};
+const libcTunables = 'glibc.malloc.perturb=165:glibc.malloc.tcache_count=0';
 
 /** The variable that tells the serving process which descriptor the bootstrap left the key in. */
 export const keyDescriptorVariable = 'HUSHD_KEY_FD';
@@ -47,7 +44,7 @@ export async function bootstrap(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<boolean> {
   if (bootstrapped(env)) {
-    delete env[libcTunables.name];
+    delete env['GLIBC_TUNABLES'];
     return true;
   }
   try {
@@ -82,7 +79,7 @@ async function restart(argv: readonly string[], env: NodeJS.ProcessEnv): Promise
   }
   const next = cleanEnvironment(env);
   next[markVariable] = String(process.pid);
-  next[libcTunables.name] = libcTunables.value;
+  next['GLIBC_TUNABLES'] = libcTunables;
   await keepListenDescriptors(next);
   await moveMasterKey(next);
   return execve.call(process, process.execPath, [process.execPath, ...fixedFlags, ...argv.slice(1)], next);

@@ -62,6 +62,7 @@ export function createJournal(parts: JournalParts): Journal {
   const leftOut = new Map<string, number>();
   const self = processPrefix();
   let failed: HushError | undefined;
+  let misplaced: HushError | undefined;
 
   const countLeftOut = (client: string): void => {
     const name = leftOut.has(client) || leftOut.size < maxCounted ? client : 'others';
@@ -143,7 +144,21 @@ export function createJournal(parts: JournalParts): Journal {
     );
   };
 
-  const failure = (): HushError | undefined => (parts.onFailure() === 'refuse' ? failed : undefined);
+  const failure = (): HushError | undefined =>
+    parts.onFailure() === 'refuse' ? (misplaced ?? failed) : undefined;
+
+  /** Records written to a file that was moved or removed would be kept by nobody. */
+  const findMisplaced = (): void => {
+    const before = misplaced;
+    misplaced = [...parts.chains()].every(({ chain }) => chain.isInPlace())
+      ? undefined
+      : new HushError('UNAVAILABLE', 'the audit cannot be written: a file of it was moved or removed', {
+          hint: 'hush stop, then hush start',
+        });
+    if (misplaced !== undefined && before === undefined) {
+      parts.log.error({ event: 'audit.misplaced', message: misplaced.message });
+    }
+  };
 
   return {
     note(peer, call, error, commit) {
@@ -183,6 +198,7 @@ export function createJournal(parts: JournalParts): Journal {
     failure,
     sync,
     async tick() {
+      findMisplaced();
       for (const [client, count] of leftOut) {
         const detail = { client, count };
         append(parts.chainOf(undefined), { event: 'denials.counted', who: self, outcome: 'denied', detail });

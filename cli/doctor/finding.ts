@@ -28,12 +28,9 @@ export async function attemptCheck(
   try {
     return await look();
   } catch (error) {
-    if (!(error instanceof HushError)) {
-      if (errnoOf(error) === undefined) throw error;
-      // The hint of such an error is `hush doctor`.
-      const { message } = diskError('cannot look', error);
-      return [{ check, state: 'problem', message, hint: 'run it as the user of the daemon' }];
-    }
-    return [{ check, state: 'problem', message: error.message, ...(error.hint && { hint: error.hint }) }];
+    if (!(error instanceof HushError) && errnoOf(error) === undefined) throw error;
+    const { message, hint } = diskError('cannot look', error);
+    const isOwnAdvice = hint === 'hush doctor';
+    return [{ check, state: 'problem', message, ...(hint && !isOwnAdvice && { hint }) }];
   }
 }

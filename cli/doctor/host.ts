@@ -52,10 +52,7 @@ function profileFindings(paths: HomePaths): readonly Finding[] {
   if (names.length === 0)
     return [{ check: 'profiles', state: 'warning', message: 'there is none yet', hint: 'hush init' }];
   const message = `${countText(names.length, 'profile')}: ${names.join(', ')}`;
-  return [
-    { check: 'profiles', state: 'ok', message },
-    ...names.flatMap((name) => brokenFiles(paths, name)),
-  ];
+  return [{ check: 'profiles', state: 'ok', message }, ...names.flatMap((name) => brokenFiles(paths, name))];
 }
 
 /** What is wrong with a profile's files as far as it shows without a key; the rest shows at its unlock. */

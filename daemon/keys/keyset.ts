@@ -238,6 +238,11 @@ export interface Reconciled {
   readonly keyset: Keyset;
   /** The file lacks lines, ends in a torn one, or is of an older generation: write it anew from `keyset.lines`. */
   readonly fileNeedsRepair: boolean;
+  /**
+   * The file is whole and yet older than the vault. No crash leaves it so, since it is written before the vault:
+   * someone has put an older one in its place.
+   */
+  readonly fileIsOlder: boolean;
   /** The vault lacks lines or is of an older generation: put `keyset.lines` in place of its own. */
   readonly vaultNeedsRepair: boolean;
 }
@@ -267,9 +272,11 @@ export function reconcile(
   const [ofFile, ofVault] = [file.lines, vaultLines].map(generationOf);
   const winner = pickLines(file.lines, vaultLines, ofFile ?? 0, ofVault ?? 0);
   const keyset = readKeyset(winner, vaultId, macKey);
+  const fileLacksLines = !isSame(file.lines, winner);
   return {
     keyset,
-    fileNeedsRepair: file.torn || !isSame(file.lines, winner),
+    fileNeedsRepair: file.torn || fileLacksLines,
+    fileIsOlder: fileLacksLines && !file.torn && file.lines.length > 0,
     vaultNeedsRepair: !isSame(vaultLines, winner),
   };
 }

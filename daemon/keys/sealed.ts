@@ -63,7 +63,15 @@ const leastBody = nonceLength + tagLength;
 /** How many bytes a sealed value is longer than its value. */
 export const sealedValueOverhead = valueHead + leastBody;
 
-const tampered = (what: string): HushError => new HushError('INTEGRITY', `${what} was tampered with`);
+const handleName = 'the handle';
+const tampered = (what: string): HushError =>
+  new HushError(
+    'INTEGRITY',
+    `${what} was tampered with`,
+    what === handleName
+      ? { hint: 'check that handle, profile, keyring, namespace, key and tenant are those of its encryption' }
+      : {},
+  );
 
 function checkFormat(bytes: Uint8Array, format: number, what: string): void {
   const [written, algorithm] = bytes;
@@ -100,11 +108,11 @@ export function parseSealedValue(bytes: Uint8Array): SealedValue {
 /** The sealed handle that the base64 is. Throws INTEGRITY when it is none, NEWER_FORMAT. */
 export function parseSealedHandle(ciphertext: string): SealedHandle {
   const bytes = bytesOfBase64(ciphertext);
-  if (bytes === undefined) throw tampered('the handle');
-  checkFormat(bytes, handleFormat, 'the handle');
+  if (bytes === undefined) throw tampered(handleName);
+  checkFormat(bytes, handleFormat, handleName);
   const tenantLength = ((bytes[10] ?? 0) << 8) | (bytes[11] ?? 0);
   const body = handleHead + tenantLength;
-  if (bytes.length < body + leastBody) throw tampered('the handle');
+  if (bytes.length < body + leastBody) throw tampered(handleName);
   return {
     dekVersion: u32At(bytes, 2),
     revision: u32At(bytes, 6),
@@ -204,7 +212,7 @@ export function createSealer(
     },
     openHandle(dek, place, sealed, out = allocate(sealed.plainLength)) {
       const fields = aadOfHandle(place, sealed.tenant, sealed.revision);
-      return openBody(dek, fields, sealed, sealed.body, out, 'the handle');
+      return openBody(dek, fields, sealed, sealed.body, out, handleName);
     },
   };
 }

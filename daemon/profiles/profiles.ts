@@ -110,7 +110,8 @@ export function createProfiles(parts: ProfilesParts): Profiles {
     if (profile !== undefined) return profile;
     if (!isProfileName(name)) return undefined;
     const files = profilePathsOf(paths, name);
-    if (!existsSync(files.header)) return undefined;
+    // A folder without a header is a damaged profile, never a place for a new one.
+    if (!existsSync(files.folder)) return undefined;
     const found: Profile = {
       name,
       paths: files,

@@ -10,6 +10,8 @@ export interface FreshnessClaims {
   readonly state: SealState;
   /** The audit record that the vault remembers as written to the disk. */
   readonly head: ChainHead | undefined;
+  /** Whether the key set's file is an older one than the vault's copy. */
+  readonly olderKeyset: boolean;
   readonly secretOf: AuditSecretOf;
   /** The id of the finding that the operator takes on purpose. */
   readonly accept: string | undefined;
@@ -18,11 +20,13 @@ export interface FreshnessClaims {
 /**
  * Compares vault and header with the profile's audit chain, which grows with each change and is sealed under a key of
  * the vault: whichever is behind was put back. A vault behind the newest seal is ROLLBACK, and so is an audit behind
- * the record that the vault remembers; a chain that was rewritten is INTEGRITY. Each has an id by which an operator
- * can take it on purpose, once. A vault that is ahead of the audit is a crash, and heals by itself.
+ * the record that the vault remembers, and an older file of the key set; a chain that was rewritten is INTEGRITY.
+ * What is found has an id by which an operator can take just that on purpose. A vault that is ahead of the audit is a
+ * crash, and heals by itself.
  */
-export async function checkAgainstAudit(claims: FreshnessClaims): Promise<void> {
-  const finding = await find(claims);
+export async function checkFreshness(claims: FreshnessClaims): Promise<void> {
+  const ofAudit = await find(claims);
+  const finding = claims.olderKeyset ? withOlderKeyset(claims, ofAudit) : ofAudit;
   if (finding === undefined || finding.id === claims.accept) return;
   throw new HushError(finding.code, finding.message, {
     hint: `restore the newer files, or, if this was on purpose: hush unlock --accept-rollback ${finding.id}`,
@@ -35,13 +39,23 @@ interface Finding {
   readonly message: string;
 }
 
+function withOlderKeyset({ state, head = nowhere }: FreshnessClaims, other: Finding | undefined): Finding {
+  const message = 'the file of the key set is older than the vault';
+  if (other !== undefined)
+    return { ...other, id: `${other.id}-keyset`, message: `${other.message}; ${message}` };
+  return { code: 'ROLLBACK', id: `${idOf(state, head)}-keyset`, message };
+}
+
+const idOf = ({ generation, commit }: SealState, at: ChainHead): string =>
+  `${generation}-${commit}-${at.seq}-${at.hash.slice(0, 12)}`;
+
 const nowhere: ChainHead = { seq: 0, hash: noHash };
 
 async function find({ chain, state, head, secretOf }: FreshnessClaims): Promise<Finding | undefined> {
   // Not of the end of the chain: that moves with the record of each refused unlock, and the id must stay.
   const finding = (code: Finding['code'], message: string, at: ChainHead = head ?? nowhere): Finding => ({
     code,
-    id: `${state.generation}-${state.commit}-${at.seq}-${at.hash.slice(0, 12)}`,
+    id: idOf(state, at),
     message,
   });
   const { seq: written } = chain.head();

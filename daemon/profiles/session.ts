@@ -16,7 +16,7 @@ import type { Scratch } from '../memory/scratch.ts';
 import type { SecureArena } from '../memory/secure-bytes.ts';
 import { openSqlcipherStore } from '../stores/sqlcipher.ts';
 import { openVault, type Vault } from '../vault/vault.ts';
-import { checkAgainstAudit } from './rollback.ts';
+import { checkFreshness } from './rollback.ts';
 
 /** The keys and the vault of an unlocked profile. */
 export interface Session {
@@ -60,30 +60,13 @@ export async function openSession(parts: SessionParts, credentials: readonly Cre
   const header = readHeaderFile(parts.paths.header);
   const { vaultKey } = await openHeader(header, credentials, parts.arena, parts.argon2Queue);
   try {
-    const session = await openWith(parts, header, vaultKey.bytes);
-    try {
-      await checkAgainstAudit({
-        chain: parts.chain,
-        state: session.sealState(),
-        head: session.vault.auditHead(),
-        secretOf: (id) => auditKeyOf(session.keyring, id),
-        accept: parts.acceptRollback,
-      });
-      return session;
-    } catch (error) {
-      session.close();
-      throw error;
-    }
+    return await openWith(parts, header, vaultKey.bytes);
   } finally {
     vaultKey.wipe();
   }
 }
 
-async function openWith(
-  parts: SessionParts,
-  header: Header,
-  vaultKey: Uint8Array,
-): Promise<Session & { readonly keyring: Keyring }> {
+async function openWith(parts: SessionParts, header: Header, vaultKey: Uint8Array): Promise<Session> {
   const { paths, arena } = parts;
   const { vaultId, generation } = header.body;
   const subkeys = deriveSubkeys(vaultKey, arena);
@@ -99,13 +82,12 @@ async function openWith(
     });
     undo.push(() => store.close());
     const lines = store.keysetLines();
-    const { keyset, fileNeedsRepair } = reconcile(
+    const { keyset, fileNeedsRepair, fileIsOlder } = reconcile(
       readKeysetFile(paths.keyset),
       lines,
       vaultId,
       subkeys.macKey.bytes,
     );
-    if (fileNeedsRepair) writeKeysetFile(paths.keyset, keyset.lines);
     const keyring = openKeyring({ keyset, wrappingKey: subkeys.wrappingKey, macKey: subkeys.macKey, arena });
     undo.push(() => keyring.close());
     const vault = await openVault({
@@ -115,6 +97,17 @@ async function openWith(
       cache: parts.cache,
       allocate: parts.scratch.take,
       maxTenants: parts.maxTenants,
+      beforeChange: async ({ commit, auditHead }) => {
+        await checkFreshness({
+          chain: parts.chain,
+          state: { vaultId, generation, commit },
+          head: auditHead,
+          olderKeyset: fileIsOlder,
+          secretOf: (id) => auditKeyOf(keyring, id),
+          accept: parts.acceptRollback,
+        });
+        if (fileNeedsRepair) writeKeysetFile(paths.keyset, keyset.lines);
+      },
       appendKeys: (present, added) => {
         appendToKeysetFile(paths.keyset, present, added);
       },
@@ -123,7 +116,6 @@ async function openWith(
     subkeys.vaultFileKey.wipe();
     return {
       vault,
-      keyring,
       unlockedAt: new Date().toISOString(),
       sealState: () => ({ vaultId, generation, commit: vault.commitCounter() }),
       auditKey: () => {

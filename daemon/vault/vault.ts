@@ -21,6 +21,14 @@ export interface VaultParts extends Pick<KeyLinesParts, 'keyring' | 'maxTenants'
   readonly allocate?: (length: number) => Uint8Array;
   /** The time of day; the system's if left out. */
   readonly now?: () => Date;
+  /** Asked, once all has proved to be of one commit and before anything is changed; what it throws ends the opening. */
+  readonly beforeChange?: (found: VaultState) => Promise<void>;
+}
+
+/** What the last commit of a vault says. */
+export interface VaultState {
+  readonly commit: number;
+  readonly auditHead: AuditHead | undefined;
 }
 
 /** What a vault tells of itself. */
@@ -86,6 +94,7 @@ export async function openVault(parts: VaultParts): Promise<Vault> {
   };
   try {
     const ledger = await openLedger(store, keys, cipher);
+    await parts.beforeChange?.({ commit: ledger.commitCounter(), auditHead: ledger.auditHead() });
     mendKeyset(ledger, store.keysetLines(), keyring.keyset().lines);
     return vaultOf(parts, ledger, keys, closeKeys);
   } catch (error) {

@@ -111,7 +111,8 @@ function scanRun(memory: number, { start, end, mapping }: Run, finder: Finder): 
     try {
       if (readSync(memory, buffer, 0, length, at) !== length) return false;
     } catch (error) {
-      if (error instanceof Error && 'code' in error && (error.code === 'EIO' || error.code === 'EFAULT')) return false;
+      if (error instanceof Error && 'code' in error && (error.code === 'EIO' || error.code === 'EFAULT'))
+        return false;
       throw error;
     }
     finder.look(buffer.subarray(0, length), (offset) => `${(at + offset).toString(16)} ${mapping}`);
@@ -126,7 +127,8 @@ function needlesOf({ name, bytes }: Secret): readonly Needle[] {
     for (let at = 0; at <= last; at += windowBytes) {
       needles.push({ name, form: `${form} from ${at}`, bytes: whole.subarray(at, at + windowBytes) });
     }
-    if (last > 0 && last % windowBytes !== 0) needles.push({ name, form: `end of ${form}`, bytes: whole.subarray(last) });
+    if (last > 0 && last % windowBytes !== 0)
+      needles.push({ name, form: `end of ${form}`, bytes: whole.subarray(last) });
   };
   const raw = Buffer.from(bytes);
   add('raw', raw);
@@ -163,7 +165,8 @@ function createFinder(needles: readonly Needle[]): Finder {
       for (let at = 0; at <= last; at += 1) {
         if (table[word & tableMask] === 1) {
           for (const { bytes, name, form } of byStart.get(word >>> 0) ?? []) {
-            if (bytes.compare(chunk, at, at + windowBytes) === 0) found.push({ name, form, address: addressOf(at) });
+            if (bytes.compare(chunk, at, at + windowBytes) === 0)
+              found.push({ name, form, address: addressOf(at) });
           }
         }
         word = (word >>> 8) | ((chunk[at + 4] ?? 0) << 24);

@@ -28,7 +28,10 @@ const indexKeyTexts = {
 } as const;
 
 /** H0 of RFC 9106 3.2, from which the rest of Argon2id follows without the passphrase. */
-function argon2PreHash(passphrase: Uint8Array, kdf: { salt: string; memoryKiB: number; passes: number }): Uint8Array {
+function argon2PreHash(
+  passphrase: Uint8Array,
+  kdf: { salt: string; memoryKiB: number; passes: number },
+): Uint8Array {
   const numbers = (...values: readonly number[]): Buffer => {
     const bytes = Buffer.alloc(4 * values.length);
     values.forEach((value, index) => bytes.writeUInt32LE(value, 4 * index));
@@ -37,7 +40,10 @@ function argon2PreHash(passphrase: Uint8Array, kdf: { salt: string; memoryKiB: n
   const salt = Buffer.from(kdf.salt, 'base64');
   const hash = newBytes(64);
   const head = numbers(1, 32, kdf.memoryKiB, kdf.passes, 0x13, 2, passphrase.length);
-  sodium.crypto_generichash(hash, Buffer.concat([head, passphrase, numbers(salt.length), salt, numbers(0, 0)]));
+  sodium.crypto_generichash(
+    hash,
+    Buffer.concat([head, passphrase, numbers(salt.length), salt, numbers(0, 0)]),
+  );
   return hash;
 }
 
@@ -59,7 +65,8 @@ export async function secretsOf(paths: ProfilePaths, credential: Credential): Pr
     keep('vault key', vaultKey.bytes);
     for (const { kind, kdf, id } of header.body.slots) {
       if (kind !== credential.kind) continue;
-      if (kdf.name === 'argon2id') keep(`Argon2id pre-hash of slot ${id}`, argon2PreHash(credential.secret, kdf));
+      if (kdf.name === 'argon2id')
+        keep(`Argon2id pre-hash of slot ${id}`, argon2PreHash(credential.secret, kdf));
       keep(`master key of slot ${id}`, (await deriveSlotKey(credential, kdf, arena, queue)).bytes);
     }
     const { vaultFileKey, wrappingKey, macKey } = deriveSubkeys(vaultKey.bytes, arena);

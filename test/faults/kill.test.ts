@@ -70,11 +70,18 @@ async function killAgainAndAgain(t: TestContext, random: Random, times: number):
   const daemon = await restart(t, world, false, theEnd);
   await check(world, daemon, theEnd);
   assert.equal(await daemon.stop(), 0);
-  t.diagnostic(`${times} kills, ${world.acknowledged} acknowledged requests, ${world.handles.length} handles`);
+  t.diagnostic(
+    `${times} kills, ${world.acknowledged} acknowledged requests, ${world.handles.length} handles`,
+  );
 }
 
 /** Starts the daemon and unlocks, by the key at the start or by the passphrase, without a false alarm. */
-async function restart(t: TestContext, world: World, byPassphrase: boolean, where: string): Promise<TestDaemon> {
+async function restart(
+  t: TestContext,
+  world: World,
+  byPassphrase: boolean,
+  where: string,
+): Promise<TestDaemon> {
   const { random, home, key } = world;
   if (!byPassphrase) {
     const daemon = await startDaemon(t, home, { env: { HUSH_MASTER_KEY: Buffer.from(key).toString('hex') } });
@@ -141,9 +148,13 @@ async function checkHandles(world: World, client: HushClient, where: string): Pr
 
 async function checkAudit({ home, secrets: { vaultId, auditKeys } }: World, where: string): Promise<void> {
   const seals = { vaultId, secretOf: (id: string) => auditKeys.get(id) };
-  for (const [folder, options] of [[home.paths.daemonAudit, {}], [home.profile().audit, { seals }]] as const) {
+  for (const [folder, options] of [
+    [home.paths.daemonAudit, {}],
+    [home.profile().audit, { seals }],
+  ] as const) {
     const path = join(folder, chainFileName);
-    if (existsSync(path)) assert.equal((await verifyChain(path, options)).bad, undefined, `${where}: ${path}`);
+    if (existsSync(path))
+      assert.equal((await verifyChain(path, options)).bad, undefined, `${where}: ${path}`);
   }
 }
 

@@ -9,12 +9,17 @@ import { secretsOf } from './keys.ts';
 const patient = { deadlineMs: 60_000 };
 const secretCount = 100;
 const reads = 1000;
-const place = (index: number) => ({ keyring: index % 2 === 0 ? 'default' : 'other', namespace: 'faults', key: `k${index}` });
+const place = (index: number) => ({
+  keyring: index % 2 === 0 ? 'default' : 'other',
+  namespace: 'faults',
+  key: `k${index}`,
+});
 
 const skip = process.getuid?.() === 0 ? false : 'only root can read the memory of another process';
 
 /** Random bytes of a secret, 32 to 2,000 of them. */
-const distinctive = (): Uint8Array<ArrayBuffer> => new Uint8Array(randomBytes(32 + (randomBytes(2).readUInt16LE() % 1969)));
+const distinctive = (): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(randomBytes(32 + (randomBytes(2).readUInt16LE() % 1969)));
 
 /** What the daemon was given to keep while it worked. */
 async function work(client: HushClient): Promise<Secret[]> {
@@ -45,7 +50,10 @@ async function work(client: HushClient): Promise<Secret[]> {
 }
 
 const report = (found: readonly Found[]): string =>
-  `${found.length} found\n${found.slice(0, 60).map(({ name, form, address }) => `${name}, ${form}, at ${address}`).join('\n')}`;
+  `${found.length} found\n${found
+    .slice(0, 60)
+    .map(({ name, form, address }) => `${name}, ${form}, at ${address}`)
+    .join('\n')}`;
 
 describe('A16: a full image of the daemon', { skip }, () => {
   for (const by of ['passphrase', 'HUSH_MASTER_KEY'] as const) {

@@ -52,10 +52,16 @@ export function createModel(): Model {
         acknowledge() {
           clock += 1;
           noted.acknowledged = clock;
-          registers.set(name, registerOf(name).filter((earlier) => !isOver(earlier, noted)));
+          registers.set(
+            name,
+            registerOf(name).filter((earlier) => !isOver(earlier, noted)),
+          );
         },
         refuse() {
-          registers.set(name, registerOf(name).filter((other) => other !== noted));
+          registers.set(
+            name,
+            registerOf(name).filter((other) => other !== noted),
+          );
         },
       };
     },

@@ -13,7 +13,14 @@ test('what Argon2id leaves on the stack of its thread is wiped, all of it at the
     const out = newBytes(32);
     const salt = newBytes(16);
     salt.set(randomBytes(16));
-    await sodium.crypto_pwhash_async(out, newBytes(8), salt, 1, leastMemory, sodium.crypto_pwhash_ALG_ARGON2ID13);
+    await sodium.crypto_pwhash_async(
+      out,
+      newBytes(8),
+      salt,
+      1,
+      leastMemory,
+      sodium.crypto_pwhash_ALG_ARGON2ID13,
+    );
     left += wipeFromThreadStacks(out);
     assert.equal(wipeFromThreadStacks(out), 0);
   }
