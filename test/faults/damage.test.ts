@@ -278,7 +278,7 @@ describe('B3: damage to what all profiles share', () => {
       child.stdout?.once('data', () => child.kill('SIGTERM'));
       const code = await exitOf(child);
       if (code === 0) continue;
-      assert.equal(code, 2, `${what}: ${stderr}`);
+      assert.equal(code, 2, `${what}: ${String(child.signalCode)} ${stderr}`);
       assert.match(stderr, /^hushd: error: .*config\.toml/m, what);
     }
   });
