@@ -60,7 +60,7 @@ function putBack({ home, yesterday }: Scene, ...files: readonly string[]): void 
 /** The id of the rollback that unlock is refused with, twice the same. */
 async function refused({ client }: Scene): Promise<string> {
   const ids = new Set<string>();
-  for (const _ of [1, 2]) {
+  for (let time = 0; time < 2; time += 1) {
     const error: unknown = await unlock(client).then(
       () => undefined,
       (reason: unknown) => reason,
