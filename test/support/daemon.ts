@@ -54,6 +54,8 @@ export interface TestDaemon {
   logged(text: string): Promise<void>;
   connect(options?: ConnectOptions): Promise<HushClient>;
   signal(signal: NodeJS.Signals): void;
+  /** The exit code, once it has ended. */
+  ended(): Promise<number | null>;
   /** SIGTERM, then the exit code. */
   stop(): Promise<number | null>;
   /** SIGKILL, and waits until it is gone. */
@@ -156,6 +158,7 @@ export async function startDaemon(
       return client;
     },
     signal: (signal) => child.kill(signal),
+    ended: () => exitOf(child),
     async stop() {
       child.kill('SIGTERM');
       return exitOf(child);
