@@ -102,8 +102,8 @@ export function createJournal(parts: JournalParts): Journal {
       who: peer.auditPrefix,
       outcome,
       code: error.code,
-      ...(profile === undefined ? {} : { profile }),
-      ...(key === undefined ? {} : { key }),
+      profile,
+      key,
     });
   };
 
@@ -171,9 +171,9 @@ export function createJournal(parts: JournalParts): Journal {
         event: call.name,
         who: peer.auditPrefix,
         outcome: 'ok',
-        ...(call.profile === undefined ? {} : { profile: call.profile }),
-        ...(call.subject === undefined ? {} : { key: call.subject }),
-        ...(commit === undefined ? {} : { commit }),
+        profile: call.profile,
+        key: call.subject,
+        commit,
       });
       if (commit !== undefined) changed.add(to);
     },
@@ -185,8 +185,8 @@ export function createJournal(parts: JournalParts): Journal {
         event,
         who: self,
         outcome: event.endsWith('.failed') ? 'failed' : 'ok',
-        ...(profile === undefined ? {} : { profile }),
-        ...(detail === undefined ? {} : { detail }),
+        profile,
+        detail,
       });
     },
     requireWritable() {

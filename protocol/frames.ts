@@ -1,4 +1,6 @@
-import { Packr, Unpackr } from 'msgpackr';
+// Not from 'msgpackr': its native part makes texts of short messages slower, and is one more addon in the process.
+import { Packr } from 'msgpackr/pack';
+import { Unpackr } from 'msgpackr/unpack';
 import { HushError } from './errors.ts';
 import { structuralFault } from './structure.ts';
 

@@ -8,7 +8,7 @@ import { checkDirectory, openSafeFile } from '../home/safety.ts';
 import { createAppendFile } from './append-file.ts';
 import { createAuditClock } from './clock.ts';
 import { endOf, openingLines, processPrefix } from './opening.ts';
-import { type AuditEntry, type ChainHead, recordLine } from './records.ts';
+import { type AuditEntry, type ChainHead, jsonText, recordLine } from './records.ts';
 import {
   type AuditKey,
   type AuditSecretOf,
@@ -62,6 +62,7 @@ export interface Chain {
 const syncData = promisify(fdatasync);
 const cannotWrite = 'the audit cannot be written';
 const usualBufferBytes = 65_536;
+const rememberedTexts = 64;
 
 /**
  * Opens the chain in a folder, and makes both if they are missing; `name` (a profile, or `daemon`) is told in its
@@ -108,8 +109,18 @@ function createChain(file: string, fd: number, end: ChainHead, length: number): 
   let running: Promise<void> | undefined;
   let waiting: Promise<void> | undefined;
 
+  /** The JSON of events and profiles that came first: a peer may name a profile as it likes, and fills no memory. */
+  const json = new Map<string, string>();
+  const quoted = (text: string): string => {
+    const known = json.get(text);
+    if (known !== undefined) return known;
+    const made = jsonText(text);
+    if (json.size < rememberedTexts) json.set(text, made);
+    return made;
+  };
+
   const push = (entry: AuditEntry): void => {
-    const line = recordLine(entry, tip, clock());
+    const line = recordLine(entry, tip, clock(), quoted);
     if (used + line.text.length > buffer.length) buffer = grown(buffer, used, line.text.length);
     used += buffer.write(line.text, used, 'latin1');
     tip = line;

@@ -1,6 +1,7 @@
 import { HushError } from '../../protocol/errors.ts';
 import { isProfileName, parseProfileName, parseSecretPath, type SecretPath } from '../../protocol/names.ts';
 import { operationNamed, operations } from '../../protocol/operations.ts';
+import type { Check } from '../../protocol/quick-shapes.ts';
 import type { OperationName, ParamsOf } from '../../protocol/index.ts';
 import type { GateCall } from '../gates/gate.ts';
 
@@ -29,15 +30,8 @@ export function parseCall(op: string, params: unknown): Call {
 }
 
 function callOf(name: OperationName, given: unknown): Call {
-  const operation = operations[name];
-  const parsed = operation.params.safeParse(given);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const where = issue === undefined || issue.path.length === 0 ? 'params' : issue.path.join('.');
-    throw new HushError('BAD_REQUEST', `${name}: ${where}: ${issue?.message ?? 'the wrong shape'}`, {
-      hint: 'see docs/protocol.md',
-    });
-  }
+  const operation: (typeof operations)[OperationName] & { readonly accepts?: Check } = operations[name];
+  const params = operation.accepts?.(given) === true ? given : parsedParams(name, given);
   // Schema, needs and subject stand in the same entry of the table, so they speak of the same parameters;
   // the compiler cannot follow that through an index.
   const entry = operation as unknown as {
@@ -45,22 +39,32 @@ function callOf(name: OperationName, given: unknown): Call {
     subject: (params: unknown) => string | undefined;
   };
   // Every schema of the table is of an object, and these two parameters are strings in each that has them.
-  const { profile, path } = parsed.data as { profile?: string; path?: string };
+  const { profile, path } = params as { profile?: string; path?: string };
   const place = path === undefined ? undefined : parsedOrFault(parseSecretPath, path);
   const call = {
     name,
-    params: parsed.data,
+    params,
     profile,
     profileFault: profile === undefined || isProfileName(profile) ? undefined : profileNameFault(profile),
     pathFault: place instanceof HushError ? place : undefined,
     place: place instanceof HushError ? undefined : place,
-    right: entry.needs(parsed.data),
-    subject: entry.subject(parsed.data),
+    right: entry.needs(params),
+    subject: entry.subject(params),
     changes: operation.changes,
     batchable: operation.batchable,
   };
   // The name is that of the entry whose schema has just accepted the parameters.
   return call as unknown as Call;
+}
+
+function parsedParams(name: OperationName, given: unknown): unknown {
+  const parsed = operations[name].params.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const where = issue === undefined || issue.path.length === 0 ? 'params' : issue.path.join('.');
+  throw new HushError('BAD_REQUEST', `${name}: ${where}: ${issue?.message ?? 'the wrong shape'}`, {
+    hint: 'see docs/protocol.md',
+  });
 }
 
 function parsedOrFault<T>(parse: (text: string) => T, text: string): T | HushError {

@@ -50,7 +50,7 @@ const requireSize = (bytes: Uint8Array, limit: number, name: 'valueBytes' | 'pla
 
 /** Gate 5 for the tenant that only the handle tells: whether the caller may do it for that one. */
 const tenantGate =
-  ({ peer }: Context, profile: string, { keyring, namespace, key }: Coordinate) =>
+  ({ peer }: Context, { profile, keyring, namespace, key }: Coordinate & { readonly profile: string }) =>
   (tenant: string): boolean =>
     peer.allows(profile, { kind: 'crypto', keyring, namespace, key, tenant });
 
@@ -101,20 +101,25 @@ const handlers: { readonly [Name in Handled]: Handler<Name> } = {
     }),
   }),
 
-  'crypto.encrypt': ({ profile, plaintext, ...place }, context) => {
+  'crypto.encrypt': (params, context) => {
+    const { profile, plaintext } = params;
     requireSize(plaintext, context.limits.plaintextBytes, 'plaintextBytes');
-    return { result: { handle: vaultOf(context, profile).encrypt(place, plaintext) } };
+    return { result: { handle: vaultOf(context, profile).encrypt(params, plaintext) } };
   },
 
-  'crypto.decrypt': ({ profile, handle, ...place }, context) => ({
+  'crypto.decrypt': (params, context) => ({
     result: {
-      plaintext: vaultOf(context, profile).decrypt(place, handle, tenantGate(context, profile, place)),
+      plaintext: vaultOf(context, params.profile).decrypt(params, params.handle, tenantGate(context, params)),
     },
   }),
 
-  'crypto.rotate': ({ profile, handle, ...place }, context) => ({
+  'crypto.rotate': (params, context) => ({
     result: {
-      handle: vaultOf(context, profile).rotateHandle(place, handle, tenantGate(context, profile, place)),
+      handle: vaultOf(context, params.profile).rotateHandle(
+        params,
+        params.handle,
+        tenantGate(context, params),
+      ),
     },
   }),
 

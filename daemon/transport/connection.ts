@@ -70,6 +70,8 @@ export function createConnection(parts: ConnectionParts): Connection {
   let closing = false;
   let finishing = false;
   let flushPlanned = false;
+  /** Whether bytes of this connection are being taken: what settles meanwhile leaves at the end of that. */
+  let taking = false;
   const openedAt = now();
   let lastByteAt = openedAt;
   /** Since when a begun frame has been waiting for its end. */
@@ -98,7 +100,7 @@ export function createConnection(parts: ConnectionParts): Connection {
 
   /** Replies that settle outside a turn of this connection leave together, at the end of the current job. */
   function planFlush(): void {
-    if (flushPlanned) return;
+    if (flushPlanned || taking) return;
     flushPlanned = true;
     queueMicrotask(() => {
       flushPlanned = false;
@@ -189,14 +191,20 @@ export function createConnection(parts: ConnectionParts): Connection {
 
   function take(chunk: Uint8Array): void {
     stopped = false;
+    taking = true;
     try {
       reader.push(chunk, serve);
     } catch (error) {
       if (!(error instanceof HushError)) throw error;
       refuse(error);
     }
-    endTurn();
+    try {
+      endTurn();
+    } finally {
+      taking = false;
+    }
     outbox.flush();
+    if (finishing && inFlight === 0) end();
   }
 
   /** Takes what there is; answers whether the peer may be read from. */

@@ -1,0 +1,32 @@
+/** Whether a value has some shape. */
+export type Check = (value: unknown) => boolean;
+
+/** A text of some length in UTF-16 units, that matches the pattern if there is one. */
+export const isText =
+  (least: number, most: number, pattern?: RegExp): Check =>
+  (value) =>
+    typeof value === 'string' &&
+    value.length >= least &&
+    value.length <= most &&
+    (pattern === undefined || pattern.test(value));
+
+/** An object with all of the required fields, any of the optional ones, and nothing else. */
+export function exactly(
+  required: Readonly<Record<string, Check>>,
+  optional: Readonly<Record<string, Check>> = {},
+): Check {
+  // Maps have no `constructor`, and a look-up in one makes nothing.
+  const checks = new Map(Object.entries({ ...required, ...optional }));
+  const wanted = Object.keys(required);
+  return (value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+    let found = 0;
+    for (const key in value) {
+      const field: unknown = value[key as keyof typeof value];
+      if (key in optional && field === undefined) continue;
+      if (checks.get(key)?.(field) !== true) return false;
+      if (key in required) found += 1;
+    }
+    return found === wanted.length;
+  };
+}
