@@ -1,4 +1,9 @@
 #!/usr/bin/env node
 import { hasRequiredNode, mainFile } from './require-node.js';
 
-if (hasRequiredNode('hush')) import(mainFile('cli'));
+if (hasRequiredNode('hush')) {
+  import('./compile-cache.js').then(({ keepCompiledCode }) => {
+    keepCompiledCode();
+    return import(mainFile('cli'));
+  });
+}

@@ -1,4 +1,9 @@
 #!/usr/bin/env node
 import { hasRequiredNode, mainFile } from './require-node.js';
 
-if (hasRequiredNode('hushd')) import(mainFile('daemon'));
+if (hasRequiredNode('hushd')) {
+  import('./compile-cache.js').then(({ keepCompiledCode }) => {
+    keepCompiledCode();
+    return import(mainFile('daemon'));
+  });
+}

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { HushError, reportOf } from '../protocol/errors.ts';
 import { parseDaemonArguments, usage, type DaemonArguments } from './arguments.ts';
 import { createConfigs, type Configs } from './configs.ts';
@@ -65,6 +66,8 @@ async function run(options: DaemonArguments, env: NodeJS.ProcessEnv): Promise<vo
       // What loading left behind is 20 MB of the resident memory, for as long as the daemon lives.
       collectGarbage();
       announce(unlock, env, log);
+      // A daemon that is killed keeps nothing of what was compiled for it.
+      flushCompileCache();
       const reason = await told.reason;
       notify(env, log, 'stopping');
       log.info({ event: 'daemon.stop', reason });
