@@ -1,11 +1,12 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { HushError } from '../protocol/errors.ts';
+import { diskError } from './home/disk-errors.ts';
 
 /**
  * Makes sure that the path of the socket is free. A socket file that nobody listens on, left by a crash, is
- * removed; one with a listener, or anything that is no socket, is refused with EXISTS. The caller holds the lock
- * of the home, so that no second daemon comes between this and listening.
+ * removed; one with a listener, or anything that is no socket, is refused with EXISTS. Throws UNAVAILABLE when it
+ * cannot be removed. The caller holds the lock of the home, so that no second daemon comes between this and listening.
  */
 export async function freeSocketPath(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });
@@ -18,7 +19,7 @@ export async function freeSocketPath(path: string): Promise<void> {
   if (await isListening(path)) {
     throw new HushError('EXISTS', `another process listens on ${path}`, { hint: 'hush status' });
   }
-  unlinkSync(path);
+  unlinkNamed(path);
 }
 
 function isListening(path: string): Promise<boolean> {
@@ -43,7 +44,15 @@ export function closeSocketToOthers(path: string): void {
   chmodSync(path, 0o600);
 }
 
-/** Removes the socket's file, if it is still there. */
+/** Removes the socket's file, if it is still there. Throws UNAVAILABLE. */
 export function removeSocket(path: string): void {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(path);
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true) unlinkNamed(path);
+}
+
+function unlinkNamed(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    throw diskError(`cannot remove ${path}`, error);
+  }
 }

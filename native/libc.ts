@@ -1,6 +1,7 @@
 import koffi from 'koffi';
 
 import { HushError } from '../protocol/errors.ts';
+import { endThoughLogFails } from './standard-error.ts';
 
 if (process.platform !== 'linux') {
   throw new HushError('UNAVAILABLE', `hushd runs on Linux only, this is ${process.platform}`, {
@@ -10,6 +11,7 @@ if (process.platform !== 'linux') {
 
 /** The C library that this process runs on, opened once: the functions of `native/` are declared on it. */
 export const libc = koffi.load(null);
+endThoughLogFails();
 
 /** The error numbers of Linux by name, such as `EAGAIN`. */
 export const errorNumbers: Readonly<Record<string, number | undefined>> = koffi.os.errno;

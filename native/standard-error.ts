@@ -1,0 +1,31 @@
+import { closeSync, fsyncSync, openSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
+
+const standardError = 2;
+
+/**
+ * Lets the process end although its standard error is on a disk that fails. When the process exits, koffi syncs
+ * standard error; where that fails it says so on standard error, and waits for ever for a lock that it holds itself
+ * (3.3.4, `FlushFile` within `StreamWriter::Flush` of its base.cc). So a standard error that cannot be synced is
+ * exchanged for /dev/null as the last thing.
+ */
+export function endThoughLogFails(): void {
+  if (!isMainThread) return;
+  process.once('exit', () => {
+    const failure = syncFailure();
+    // What cannot be synced by its nature, a pipe or a terminal, koffi takes for synced.
+    if (failure === undefined || failure === 'EINVAL') return;
+    if (failure !== 'EBADF') closeSync(standardError);
+    // Each takes the lowest number that is free.
+    while (openSync('/dev/null', 'w') < standardError);
+  });
+}
+
+function syncFailure(): unknown {
+  try {
+    fsyncSync(standardError);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? error.code : error;
+  }
+}
