@@ -1,34 +1,17 @@
 import { createHmac, createSecretKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import { HushError, errorTable } from '../protocol/errors.ts';
+import { HushError } from '../protocol/errors.ts';
+import { isLocalHandle, notTheDaemons } from '../protocol/local-handle.ts';
 import type { ParamsOf } from '../protocol/operations.ts';
 import { anotherVault, connectAndVerify } from './client.ts';
 import type { ConnectOptions, HushClient, Verify } from './client.ts';
 import { coordinateOf, plaintextOf, textOf } from './crypto-context.ts';
 import type { CryptoContext } from './crypto-context.ts';
+import { handleOf } from './crypto-handle.ts';
+import type { CryptoHandle, ICryptoProvider } from './crypto-handle.ts';
 import { createListeners } from './events.ts';
+import { withoutPaths } from './platform-error.ts';
 import { createRecovery } from './recovery.ts';
-
-/** A sealed value as the platform keeps it; the ciphertext (base64) says everything about itself. */
-export interface CryptoHandle {
-  readonly id: string;
-  readonly kmsKeyId: string;
-  readonly alg: string;
-  readonly version: number;
-  readonly ciphertext: string;
-}
-
-/** The platform's interface. Errors are `HushError`s that name hushd and hold no value and no path. */
-export interface ICryptoProvider {
-  /** Seals a string of any content, the empty one too. Rejects with BAD_REQUEST or TOO_LARGE before it is sent. */
-  encrypt(plain: string, ctx: CryptoContext): Promise<CryptoHandle>;
-  /** Opens a handle. Rejects on any mismatch of handle and context; the tenant need not be given. */
-  decrypt(handle: CryptoHandle, ctx: CryptoContext): Promise<string>;
-  /** Seals the same plaintext under the newest key, inside the daemon: same id, higher version. */
-  rotateKey(handle: CryptoHandle, ctx: CryptoContext): Promise<CryptoHandle>;
-  /** HMAC-SHA-256 in hex under the keyring's digest key; the same on every node, after restarts and rotations. */
-  digest(plain: string): string;
-}
 
 /** The platform's provider, served by the daemon. */
 export interface HushCryptoProvider extends ICryptoProvider {
@@ -179,7 +162,7 @@ function providerOf({
       }),
     decrypt: (handle, ctx) =>
       watched(async () => {
-        const params = { keyring, ...coordinateOf(ctx), handle: handleOf(handle) };
+        const params = { keyring, ...coordinateOf(ctx), handle: ofTheDaemon(handle) };
         const { plaintext } = await client.call('crypto.decrypt', params);
         try {
           return textOf(plaintext);
@@ -189,7 +172,7 @@ function providerOf({
       }),
     rotateKey: (handle, ctx) =>
       watched(async () => {
-        const params = { keyring, ...coordinateOf(ctx), handle: handleOf(handle) };
+        const params = { keyring, ...coordinateOf(ctx), handle: ofTheDaemon(handle) };
         return ofThisVault((await client.call('crypto.rotate', params)).handle);
       }),
     digest: (plain) => createHmac('sha256', digestKey).update(plain, 'utf8').digest('hex'),
@@ -201,27 +184,9 @@ function providerOf({
   };
 }
 
-/** The five fields of a handle, whatever else the row holds that it was made of. */
-function handleOf(handle: CryptoHandle): ParamsOf<'crypto.decrypt'>['handle'] {
-  // The platform's callers are JavaScript: what the types promise is not always what comes.
-  const given: unknown = handle;
-  if (typeof given !== 'object' || given === null) throw new HushError('BAD_REQUEST', 'there is no handle');
-  const { id, kmsKeyId, alg, version, ciphertext } = handle;
-  return { id, kmsKeyId, alg, version, ciphertext };
-}
-
-/**
- * The error as the platform's REST clients may see it: it names hushd, and a sentence that might hold a path of
- * this host is replaced by the table's.
- */
-function withoutPaths(error: unknown): HushError {
-  if (!(error instanceof HushError)) return new HushError('UNAVAILABLE', 'hushd: the client failed');
-  const { code, retryAfterMs, limit } = error;
-  const message = error.message.includes('/') ? errorTable[code].message : error.message;
-  const hint = error.hint.includes('/') ? errorTable[code].hint : error.hint;
-  return new HushError(code, message.includes('hushd') ? message : `hushd: ${message}`, {
-    hint,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    ...(limit === undefined ? {} : { limit }),
-  });
+/** The fields of a handle. Throws WRONG_KEY for one that was sealed without the daemon. */
+function ofTheDaemon(handle: CryptoHandle): ParamsOf<'crypto.decrypt'>['handle'] {
+  const fields = handleOf(handle);
+  if (isLocalHandle(fields)) throw notTheDaemons();
+  return fields;
 }

@@ -3,7 +3,7 @@ import { closeSync, fstatSync, readSync } from 'node:fs';
 import { HushError } from '../protocol/errors.ts';
 import { keyDescriptorVariable } from './bootstrap.ts';
 import { readCredential, readKeyFile } from './key-file.ts';
-import { masterKeyBytes } from './master-key-text.ts';
+import { masterKeyBytes } from '../protocol/master-key-text.ts';
 import { newBytes } from './memory/plain-bytes.ts';
 import type { SecureArena, SecureBytes } from './memory/secure-bytes.ts';
 

@@ -12,7 +12,9 @@ const value = 'smoke \u2713\nwith a second line';
 
 /** What a program may import from the package, and what must come of it. */
 const platformProgram = `
-  import { createCryptoProvider } from 'hushd';
+  import { createCryptoProvider, LocalCryptoProvider } from 'hushd';
+  import { decryptCredentials, encryptCredentials, generateKeyBase64, keyringFromDaemon, keyringFromEnv }
+    from 'hushd/credentials';
   const provider = await createCryptoProvider();
   const context = { namespace: 'mail', key: 'smtp_password' };
   const handle = await provider.encrypt('s3cret', context);
@@ -21,6 +23,19 @@ const platformProgram = `
   if (rotated.id !== handle.id || rotated.version <= handle.version) throw new Error('rotate gave a wrong handle');
   if (provider.digest('a') !== provider.digest('a')) throw new Error('digest is not stable');
   await import('hushd/protocol');
+
+  const local = new LocalCryptoProvider({ env: { OS_SECRET_KEY: '07'.repeat(32) } });
+  if ((await local.decrypt(await local.encrypt('s3cret', context), context)) !== 's3cret') {
+    throw new Error('the local provider gave something else');
+  }
+  const { code } = await provider.decrypt(await local.encrypt('s3cret', context), context).catch((error) => error);
+  if (code !== 'WRONG_KEY') throw new Error('the daemon took a local handle');
+  const key = generateKeyBase64();
+  for (const keyring of [keyringFromEnv({ CONNECTOR_CRED_KEY: key }), await keyringFromDaemon()]) {
+    const envelope = await encryptCredentials({ a: 1 }, keyring);
+    if ((await decryptCredentials(envelope, keyring)).a !== 1) throw new Error('an envelope gave something else');
+    keyring.close?.();
+  }
   provider.close();
 `;
 

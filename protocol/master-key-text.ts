@@ -1,13 +1,16 @@
-import { HushError } from '../protocol/errors.ts';
+import { HushError } from './errors.ts';
 
-/** The size of a master key in bytes. */
+/** The size of a key in bytes. */
 export const masterKeyBytes = 32;
+
+/** The room that the text of a key needs: 64 digits and CRLF, and one byte more, so that a longer text shows. */
+export const masterKeyTextBytes = 2 * masterKeyBytes + 3;
 
 const base64Alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const hexAlphabet = '0123456789abcdef';
 
 /**
- * Decodes the text of a master key into the 32 bytes of `key`: exactly 64 hex digits, or the base64 of exactly 32
+ * Decodes the text of a key into the 32 bytes of `key`: exactly 64 hex digits, or the base64 of exactly 32
  * bytes (RFC 4648 §4, with or without its `=`). It works on bytes, because a string could not be wiped. Throws
  * BAD_REQUEST that names `what`, and leaves `key` wiped, for anything else.
  */

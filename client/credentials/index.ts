@@ -1,0 +1,10 @@
+export { HushError } from '../../protocol/errors.ts';
+export type { ErrorCode } from '../../protocol/errors.ts';
+export { NoStableKeyError } from '../local/no-stable-key.ts';
+export { decryptCredentials, encryptCredentials } from './credentials.ts';
+export { keyringFromDaemon } from './daemon-keyring.ts';
+export type { DaemonKeyring, DaemonKeyringOptions } from './daemon-keyring.ts';
+export { isEncrypted } from './envelope.ts';
+export type { CredentialEnvelope } from './envelope.ts';
+export { generateKeyBase64, keyringFromEnv } from './keyring.ts';
+export type { CredentialKeyring } from './keyring.ts';
