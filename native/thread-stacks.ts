@@ -47,6 +47,20 @@ export function wipeFromThreadStacks(secret: Uint8Array): number {
   return wiped;
 }
 
+/**
+ * Overwrites with zeros what calls have left of `secret` (a multiple of 16 bytes) on the stack of the main thread, piece
+ * by piece of 16 bytes: ciphers that work on several blocks at once keep single ones there. Answers how many there were.
+ */
+export function wipeFromMainStack(secret: Uint8Array): number {
+  const [, from = '', to = ''] =
+    /^([0-9a-f]+)-([0-9a-f]+) rw-p .*\[stack\]$/m.exec(readFileSync('/proc/self/maps', 'latin1')) ?? [];
+  const stack = { start: Number.parseInt(from, 16), end: Number.parseInt(to, 16) };
+  if (!Number.isSafeInteger(stack.start) || !Number.isSafeInteger(stack.end)) return 0;
+  let wiped = 0;
+  for (let at = 0; at + 16 <= secret.length; at += 16) wiped += wipeIn(stack, secret.subarray(at, at + 16));
+  return wiped;
+}
+
 /** Every mapping that can be a thread's stack, by /proc/self/maps (proc(5)): private memory right above a guard. */
 function threadStacks(): readonly Range[] {
   const stacks: Range[] = [];

@@ -1,11 +1,12 @@
 import { HushError } from '../../protocol/errors.ts';
 import { equalBytes } from '../memory/plain-bytes.ts';
 import type { SecureArena, SecureBytes } from '../memory/secure-bytes.ts';
-import { type Header, type Slot, verifyHeader } from './header.ts';
+import { type Header, type HeaderBody, type Slot, verifyHeader } from './header.ts';
 import { publicKeyOf } from './hpke.ts';
 import { openOpener } from './opener.ts';
 import type { Argon2Queue } from './passphrase.ts';
 import { checkCredential, type Credential, type CredentialKind, deriveSlotKey } from './slot.ts';
+import { slotText } from './slots.ts';
 import { deriveMacKey } from './subkeys.ts';
 import { checkedBase64 } from './text.ts';
 
@@ -20,6 +21,8 @@ export interface OpenedHeader {
   readonly openerId: string;
   /** The slots of that opener. */
   readonly slotIds: readonly string[];
+  /** The credentials that were found to fit a slot, by the slot's id; at least those of `slotIds`. */
+  readonly fitting: ReadonlyMap<string, Credential>;
 }
 
 const kindNames: Readonly<Record<CredentialKind, string>> = {
@@ -31,7 +34,7 @@ const kindNames: Readonly<Record<CredentialKind, string>> = {
 const unlockWith: Readonly<Record<CredentialKind, string>> = {
   passphrase: 'hush unlock',
   key: 'hush unlock --key-file FILE, or HUSH_MASTER_KEY',
-  recovery: 'hush unlock with the recovery key',
+  recovery: 'hush unlock --recovery',
 };
 
 function wrong(kind: CredentialKind, slots: readonly Slot[]): HushError {
@@ -46,13 +49,23 @@ function wrong(kind: CredentialKind, slots: readonly Slot[]): HushError {
   });
 }
 
-function incomplete(credentials: readonly Credential[]): HushError {
-  const kinds = credentials.map(({ kind }) => kind);
-  const code = kinds.includes('passphrase') ? 'WRONG_PASSPHRASE' : 'WRONG_KEY';
-  const given = kinds.map((kind) => kindNames[kind]).join(' and ');
-  return new HushError(code, `the ${given} given are right, and this profile needs more to open`, {
-    hint: 'hush unlock with all members of the group together',
-  });
+/** The error for credentials that are right and not enough: it names what belongs to them. */
+function incomplete({ openers, slots }: HeaderBody, fitting: ReadonlyMap<string, Credential>): HushError {
+  const given = [...fitting.values()].map(({ kind }) => kind);
+  const code = given.includes('passphrase') ? 'WRONG_PASSPHRASE' : 'WRONG_KEY';
+  const groups = openers.filter((opener) => opener.slots.some((id) => fitting.has(id)));
+  const missing = groups.map((opener) =>
+    slots
+      .filter(({ id }) => opener.slots.includes(id) && !fitting.has(id))
+      .map(slotText)
+      .join(' and '),
+  );
+  const told = missing.length === 0 ? '' : `: ${missing.join(', or ')}`;
+  return new HushError(
+    code,
+    `the ${given.map((kind) => kindNames[kind]).join(' and ')} given ${given.length === 1 ? 'is' : 'are'} right, and this profile needs more to open${told}`,
+    { hint: 'hush unlock with all members of the group together' },
+  );
 }
 
 /** Keys before passphrases, which cost an Argon2id each and may not be needed. */
@@ -81,6 +94,7 @@ export async function openHeader(
 
   const { slots } = header.body;
   const privateKeys = new Map<string, SecureBytes>();
+  const fitting = new Map<string, Credential>();
   const misfits: CredentialKind[] = [];
   try {
     for (const credential of [...credentials].sort(byCost)) {
@@ -90,9 +104,10 @@ export async function openHeader(
         const privateKey = await fittingKey(credential, slot, arena, argon2Queue);
         if (privateKey === undefined) continue;
         privateKeys.set(slot.id, privateKey);
+        fitting.set(slot.id, credential);
         fits = true;
         const opened = openReady(header, privateKeys, arena);
-        if (opened !== undefined) return opened;
+        if (opened !== undefined) return { ...opened, fitting };
       }
       if (!fits) misfits.push(credential.kind);
     }
@@ -100,7 +115,7 @@ export async function openHeader(
     for (const key of privateKeys.values()) key.wipe();
   }
   const misfit = misfits.includes('passphrase') ? 'passphrase' : misfits[0];
-  throw misfit === undefined ? incomplete(credentials) : wrong(misfit, slots);
+  throw misfit === undefined ? incomplete(header.body, fitting) : wrong(misfit, slots);
 }
 
 /** The private half of the slot, when the credential gives the one that the slot's public half belongs to. */
@@ -121,7 +136,7 @@ function openReady(
   header: Header,
   privateKeys: ReadonlyMap<string, SecureBytes>,
   arena: SecureArena,
-): OpenedHeader | undefined {
+): Omit<OpenedHeader, 'fitting'> | undefined {
   const opener = header.body.openers.find(({ slots }) => slots.every((id) => privateKeys.has(id)));
   if (opener === undefined) return undefined;
   const vaultKey = openOpener(header.body.vaultId, opener, privateKeys, arena);

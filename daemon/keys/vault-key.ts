@@ -1,0 +1,8 @@
+import { wipeFromMainStack } from '../../native/thread-stacks.ts';
+import type { SecureBytes } from '../memory/secure-bytes.ts';
+
+/** Wipes a vault key, and what sealing or opening it has left on the stack (found by scanning the process). */
+export function wipeVaultKey(vaultKey: SecureBytes): void {
+  wipeFromMainStack(vaultKey.bytes);
+  vaultKey.wipe();
+}
