@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { diskError, errnoOf } from '../../daemon/home/disk-errors.ts';
+import { syncFolder } from '../../daemon/home/files.ts';
+import { renameIfFree } from '../../native/rename.ts';
+import { HushError } from '../../protocol/errors.ts';
+
+/** A file that has its name only once it is whole and on the disk. */
+export interface NewFile {
+  /** Where it is until then: a hidden name in the same folder. */
+  readonly temporary: string;
+  /** Appends. Throws UNAVAILABLE. */
+  write(bytes: Uint8Array): void;
+  /** Puts all that was written on the disk. Throws UNAVAILABLE. */
+  sync(): void;
+  /** Gives it its name. Throws EXISTS when something has that name and may not be replaced, UNAVAILABLE. */
+  keep(): void;
+  /** Removes it, unless it was kept. Further calls do nothing. */
+  discard(): void;
+}
+
+/**
+ * Begins the file `path`, which nobody else can read (mode 0600). Throws EXISTS when there is something of that name and
+ * `force` is not given, or what is there is no regular file; UNAVAILABLE.
+ */
+export function createNewFile(path: string, { force }: { readonly force: boolean }): NewFile {
+  refuseTaken(path, force);
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`);
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  const attempt = <Result>(step: () => Result): Result => {
+    try {
+      return step();
+    } catch (error) {
+      throw diskError(`cannot write ${path}`, error);
+    }
+  };
+  const fd = attempt(() => openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600));
+  let isOpen = true;
+  let isThere = true;
+
+  const close = (): void => {
+    if (!isOpen) return;
+    isOpen = false;
+    closeSync(fd);
+  };
+
+  return {
+    temporary,
+    write: (bytes) =>
+      attempt(() => {
+        for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
+      }),
+    sync: () => attempt(() => fsyncSync(fd)),
+    keep() {
+      attempt(close);
+      refuseTaken(path, force);
+      attempt(() => {
+        if (force || !renameIfFree(temporary, path)) renameSync(temporary, path);
+        isThere = false;
+        syncFolder(dirname(path));
+      });
+    },
+    discard() {
+      close();
+      if (!isThere) return;
+      isThere = false;
+      try {
+        unlinkSync(temporary);
+      } catch (error) {
+        // A disk that does not even let it be removed has ended the command with an error of its own.
+        if (errnoOf(error) === undefined) throw error;
+      }
+    },
+  };
+}
+
+function refuseTaken(path: string, force: boolean): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined || (force && found.isFile())) return;
+  throw new HushError('EXISTS', `${path} exists already`, {
+    hint: found.isFile() ? 'name another file, or replace it with --force' : 'name another file',
+  });
+}

@@ -1,0 +1,10 @@
+import type { Define } from '../commands.ts';
+import { defineCreate } from './backup/create.ts';
+import { defineRestore } from './backup/restore.ts';
+import { defineVerify } from './backup/verify.ts';
+
+export const define: Define = (command, session) => {
+  defineCreate(command, session);
+  defineVerify(command, session);
+  defineRestore(command, session);
+};
