@@ -35,7 +35,20 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'list, activate, deactivate or delete profiles',
     load: () => import('./commands/profile.ts'),
   },
-  keys: { summary: 'rotate the keys that seal secrets', load: () => import('./commands/keys.ts') },
+  slot: {
+    summary: 'say what opens a profile: passphrases, keys, recovery keys, groups',
+    load: () => import('./commands/slot.ts'),
+  },
+  keys: {
+    summary: 'rotate or destroy the keys that seal, move handles to new ones',
+    load: () => import('./commands/keys.ts'),
+  },
+  import: { summary: 'bring in secrets from another system', load: () => import('./commands/import.ts') },
+  keygen: { summary: 'print a fresh 32-byte key', load: () => import('./commands/keygen.ts') },
+  backup: {
+    summary: 'back a profile up, check and restore backups',
+    load: () => import('./commands/backup.ts'),
+  },
   doctor: {
     summary: 'check the installation, and say how to mend it',
     load: () => import('./commands/doctor.ts'),

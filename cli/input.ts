@@ -12,21 +12,55 @@ const carriageReturn = 0x0d;
  * Throws TOO_LARGE as soon as there are more than `maxBytes`.
  */
 export async function readInput(maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
-  return exactly(await readUntil(maxBytes, () => false));
+  return exactly(await readAll(maxBytes));
 }
 
-/**
- * The first line of standard input without its one LF or CRLF; the caller wipes it. What follows is not read on.
- * Throws TOO_LARGE for a line of more than `maxBytes`.
- */
-export async function readLine(maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
-  const { bytes, length } = await readUntil(maxBytes + 2, (chunk) => chunk.includes(lineFeed));
-  const feed = bytes.subarray(0, length).indexOf(lineFeed);
-  let end = feed < 0 ? length : feed;
-  if (feed > 0 && bytes[feed - 1] === carriageReturn) end--;
-  bytes.fill(0, end);
-  if (end > maxBytes) throw tooLarge(maxBytes);
-  return exactly({ bytes, length: end });
+/** Standard input, line by line. Nobody else may read it meanwhile. */
+export interface Lines {
+  /**
+   * The next line without its one LF or CRLF, which the caller wipes; undefined at the end. Throws TOO_LARGE for a line
+   * that is too long.
+   */
+  next(): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /** Wipes what was read and not asked for. */
+  close(): void;
+}
+
+/** Opens standard input for lines of at most `maxBytes`. */
+export function openLines(maxBytes: number): Lines {
+  const bytes = newBytes(maxBytes + 2);
+  let length = 0;
+  let ended = false;
+
+  /** Takes the line of `end` bytes off the front, with what ends it. */
+  const take = (end: number, next: number): Uint8Array<ArrayBuffer> => {
+    if (end > maxBytes) throw tooLarge(maxBytes);
+    const line = newBytes(end);
+    line.set(bytes.subarray(0, end));
+    bytes.copyWithin(0, next, length);
+    bytes.fill(0, length - next, length);
+    length -= next;
+    return line;
+  };
+
+  return {
+    async next() {
+      for (;;) {
+        const feed = bytes.subarray(0, length).indexOf(lineFeed);
+        if (feed >= 0) return take(bytes[feed - 1] === carriageReturn ? feed - 1 : feed, feed + 1);
+        if (length === bytes.length) throw tooLarge(maxBytes);
+        if (ended) return length === 0 ? undefined : take(length, length);
+        const count = await readSome(bytes, length);
+        ended = count === 0;
+        length += count;
+      }
+    },
+    close() {
+      bytes.fill(0);
+      length = 0;
+      ended = true;
+    },
+  };
 }
 
 interface Filled {
@@ -34,14 +68,13 @@ interface Filled {
   readonly length: number;
 }
 
-async function readUntil(maxBytes: number, isLast: (chunk: Uint8Array) => boolean): Promise<Filled> {
+async function readAll(maxBytes: number): Promise<Filled> {
   let bytes = newBytes(Math.min(maxBytes + 1, 64 * 1024));
   let length = 0;
   for (;;) {
     const count = await readSome(bytes, length);
-    const chunk = bytes.subarray(length, length + count);
     length += count;
-    if (count === 0 || isLast(chunk)) return { bytes, length };
+    if (count === 0) return { bytes, length };
     if (length > maxBytes) {
       bytes.fill(0);
       throw tooLarge(maxBytes);
@@ -51,7 +84,7 @@ async function readUntil(maxBytes: number, isLast: (chunk: Uint8Array) => boolea
 }
 
 /** Reads into our own memory: the chunks of `process.stdin` would be copies that nobody wipes. */
-function readSome(bytes: Uint8Array, offset: number): Promise<number> {
+export function readSome(bytes: Uint8Array, offset: number): Promise<number> {
   return new Promise((resolve, reject) => {
     read(standardInput, bytes, offset, bytes.length - offset, null, (error, count) => {
       if (error === null) resolve(count);

@@ -2,10 +2,11 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, constants, fstatSync, readSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import { checkDirectory, openSafeFile, shellWord } from '../daemon/home/safety.ts';
+import { checkDirectory, openSafeFile } from '../daemon/home/safety.ts';
 import type { HomePaths } from '../daemon/home/paths.ts';
 import { newBytes } from '../daemon/memory/plain-bytes.ts';
 import { errorOf, errorTable, HushError, isErrorCode, type ErrorCode } from '../protocol/errors.ts';
+import { shellWord } from '../protocol/shell-word.ts';
 import { daemonProgram } from './package.ts';
 
 /** How long the daemon may take until it listens; an unlock at its start is part of that. */

@@ -23,18 +23,19 @@ export function refuseExisting(paths: HomePaths, name: ProfileName): void {
   });
 }
 
-/** Makes a profile that the credential opens, and gives the id of its vault. Throws what `createProfile` throws. */
+/** Makes a profile that each of the credentials opens, and gives its vault's id. Throws what `createProfile` throws. */
 export async function makeProfile(
   paths: HomePaths,
   name: ProfileName,
-  credential: Credential,
+  given: readonly Credential[],
 ): Promise<string> {
   const arena = createSecureArena();
   const argon2Queue = createArgon2Queue();
   try {
     const { kdf } = loadConfig(paths.config);
-    const argon2Cost = credential.kind === 'key' ? argon2Default : await costOf(kdf, argon2Queue);
-    const credentials = [{ ...credential, label: credential.kind }];
+    const hasPassphrase = given.some(({ kind }) => kind === 'passphrase');
+    const argon2Cost = hasPassphrase ? await costOf(kdf, argon2Queue) : argon2Default;
+    const credentials = given.map((credential) => ({ ...credential, label: credential.kind }));
     const by = `uid:${process.geteuid?.() ?? 'unknown'}`;
     const { vaultId } = await createProfile({ paths, name, credentials, argon2Cost, argon2Queue, arena, by });
     return vaultId;

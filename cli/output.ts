@@ -8,6 +8,7 @@
  */
 import { errorTable, HushError, reportOf } from '../protocol/errors.ts';
 import { printable, printableJson } from '../protocol/printable.ts';
+import { forProfile } from './hints.ts';
 
 /** Where a command writes; each method resolves when the bytes have left the process. */
 export interface Output {
@@ -40,13 +41,30 @@ export function createOutput(json: boolean): Output {
 
 /**
  * Tells of an error on standard error and gives the exit code it stands for. An error that is not of the table is
- * one of ours that nobody foresaw: it is told as UNAVAILABLE.
+ * one of ours that nobody foresaw: it is told as UNAVAILABLE. `profile` is the one that the command line named, if it did.
  */
-export async function reportError(error: unknown, json: boolean): Promise<number> {
+export async function reportError(error: unknown, json: boolean, profile?: string): Promise<number> {
   if (isBrokenPipe(error)) return brokenPipe;
-  const known = error instanceof HushError ? error : unforeseen(error);
+  const known = inProfile(error instanceof HushError ? error : unforeseen(error), profile);
   await write(process.stderr, json ? jsonOf(known) : textOf(known));
   return errorTable[known.code].exit;
+}
+
+/** The error with a hint for who named that profile. */
+function inProfile(error: HushError, profile: string | undefined): HushError {
+  const hint = forProfile(error.hint, profile);
+  return hint === error.hint ? error : withHint(error, hint);
+}
+
+/** The error with another hint. */
+export function withHint(error: HushError, hint: string): HushError {
+  const { code, message, retryAfterMs, limit } = error;
+  return new HushError(code, message, {
+    hint,
+    cause: error,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(limit === undefined ? {} : { limit }),
+  });
 }
 
 /** The lines that tell of an error. */

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { afterCommonOptions } from './common-options.ts';
 import { usageError } from './usage.ts';
 
 /** A command as the parser sees it. */
@@ -17,11 +18,17 @@ export async function parse({ name, summary, define }: Parsed, words: readonly s
   define(command);
   addCommonOptions(command);
   try {
-    await command.parseAsync(words, { from: 'user' });
+    await command.parseAsync(arranged(command, words), { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode !== 0) throw usageError(error, name);
   }
+}
+
+/** The words with a subcommand first: the common options belong to it, and may be typed before it. */
+function arranged({ commands }: Command, words: readonly string[]): readonly string[] {
+  const at = commands.length === 0 ? 0 : afterCommonOptions(words);
+  return [...words.slice(at, at + 1), ...words.slice(0, at), ...words.slice(at + 1)];
 }
 
 /** A command whose errors are thrown and never printed by commander itself. */

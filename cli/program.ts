@@ -1,4 +1,5 @@
 import { commandNamed, type Session } from './commands.ts';
+import { afterCommonOptions, profileNamed } from './common-options.ts';
 import { createOutput, reportError, type Output } from './output.ts';
 import { packageVersion } from './package.ts';
 import { overview, unknownCommand } from './usage.ts';
@@ -15,7 +16,7 @@ export async function run(words: readonly string[]): Promise<number> {
     await runCommand(line.name, line.rest, { output: createOutput(line.json), finish });
     return exitCode;
   } catch (error) {
-    return reportError(error, line.json);
+    return reportError(error, line.json, profileNamed(line.rest));
   }
 }
 
@@ -28,8 +29,7 @@ export interface Line {
 
 /** Cuts a command line. `hush -p work list` is `hush list -p work`. */
 export function arrange(words: readonly string[]): Line {
-  let at = 0;
-  while (at < words.length && isCommonOption(words[at])) at += takesNext(words[at]) ? 2 : 1;
+  const at = afterCommonOptions(words);
   const rest = [...words.slice(0, at), ...words.slice(at + 1)];
   const end = rest.indexOf('--');
   return {
@@ -38,10 +38,6 @@ export function arrange(words: readonly string[]): Line {
     json: rest.slice(0, end < 0 ? rest.length : end).includes('--json'),
   };
 }
-
-const isCommonOption = (word = ''): boolean =>
-  word === '--json' || takesNext(word) || /^(-p.|--profile=)/.test(word);
-const takesNext = (word = ''): boolean => word === '-p' || word === '--profile';
 
 async function runCommand(name: string, rest: readonly string[], session: Session): Promise<void> {
   const { output } = session;

@@ -62,6 +62,13 @@ export async function mayGoAhead(question: string, yes: true | undefined): Promi
   return typeof answer === 'symbol' ? leave() : answer;
 }
 
+/** What was typed, in the open. */
+export async function askText(message: string): Promise<string> {
+  const { text } = await import('@clack/prompts');
+  const answer = await text({ ...streams(), message });
+  return typeof answer === 'symbol' ? leave() : answer;
+}
+
 /** Prompts are drawn on standard error, so that standard output stays what was asked for. */
 function streams(): { readonly input: NodeJS.ReadStream; readonly output: NodeJS.WriteStream } {
   // The library would draw one character a line on a terminal whose width is 0.

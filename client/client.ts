@@ -18,7 +18,8 @@ export interface ConnectOptions {
   readonly socket?: string;
   /** The profile that calls mean when they name none; by default HUSH_PROFILE, else `default`. */
   readonly profile?: string;
-  /** How long a call may take, in milliseconds; 2000 by default, except 60 000 for `unlock` and `keys.rotate`. */
+  /** How long a call may take, in milliseconds; 2000 by default, except 60 000 for what runs
+   * Argon2id (`unlock`, `slot.add` and the like) and for `keys.rotate` and `keys.shred`. */
   readonly deadlineMs?: number;
   /** The environment; `process.env` by default. */
   readonly env?: Environment;
@@ -52,7 +53,10 @@ export type BatchOutcomes<Items extends readonly BatchItem[]> = {
 /** One secret as `list` shows it: never its value. */
 export type ListEntry = ResultOf<'secret.list'>['entries'][number];
 
-/** A credential for `unlock`: a passphrase in UTF-8 (NFKC), or exactly 32 bytes of key. */
+/** The slots of a profile, and which of them open it alone or together. */
+export type SlotList = ResultOf<'slot.list'>;
+
+/** A credential for `unlock`: a passphrase in UTF-8 (NFKC), or exactly 32 bytes of key or recovery key. */
 export type Credential = ParamsOf<'unlock'>['credentials'][number];
 
 /**
@@ -78,6 +82,8 @@ export interface HushClient {
     options?: { readonly acceptRollback?: string },
   ): Promise<ResultOf<'unlock'>>;
   lock(): Promise<ResultOf<'lock'>>;
+  /** Locks every profile that the caller may lock, and ends what is about to unlock one; tells of each. */
+  lockAll(): Promise<ResultOf<'lock.all'>['profiles']>;
   status(): Promise<ResultOf<'status'>>;
   /** Several operations in one frame; each has its own outcome. */
   batch<const Items extends readonly BatchItem[]>(items: Items): Promise<BatchOutcomes<Items>>;
@@ -92,7 +98,16 @@ export type Verify = (connection: Connection, profile: string, expiresAt: number
 
 const usualDeadlineMs = 2000;
 const longDeadlineMs = 60_000;
-const longOperations: readonly OperationName[] = ['unlock', 'keys.rotate'];
+const longOperations: readonly OperationName[] = [
+  'unlock',
+  'keys.rotate',
+  'keys.rotateVault',
+  'keys.shred',
+  'slot.add',
+  'slot.change',
+  'slot.group',
+  'slot.ungroup',
+];
 
 /** The operations that cannot do without a profile. */
 const profiled: ReadonlySet<string> = new Set(
@@ -193,6 +208,7 @@ export async function connectAndVerify(options: ConnectOptions, verify: Verify):
     unlock: (credentials, { acceptRollback } = {}) =>
       call('unlock', { credentials: [...credentials], acceptRollback }),
     lock: () => call('lock', {}),
+    lockAll: async () => (await call('lock.all', {})).profiles,
     status: () => call('status', {}),
     async batch<const Items extends readonly BatchItem[]>(items: Items): Promise<BatchOutcomes<Items>> {
       const sent = items.map(({ op, params }) => ({ op, params: withProfile(op, params, profile) }));

@@ -1,9 +1,10 @@
 import { closeSync, writeSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 
 import { HushError } from '../protocol/errors.ts';
 import { reportFailure, warn } from './failure.ts';
 import { isLoaderVariable } from './forbidden-env.ts';
-import { masterKeyBytes, parseMasterKey } from './master-key-text.ts';
+import { masterKeyBytes, parseMasterKey } from '../protocol/master-key-text.ts';
 
 /** The flags of the serving process: no debugger on SIGUSR1, dead secrets can be collected and are overwritten. */
 export const fixedFlags: readonly string[] = [
@@ -82,6 +83,7 @@ async function restart(argv: readonly string[], env: NodeJS.ProcessEnv): Promise
   next['GLIBC_TUNABLES'] = libcTunables;
   await keepListenDescriptors(next);
   await moveMasterKey(next);
+  flushCompileCache();
   return execve.call(process, process.execPath, [process.execPath, ...fixedFlags, ...argv.slice(1)], next);
 }
 

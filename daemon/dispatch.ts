@@ -4,7 +4,8 @@ import type { Limits, ResultOf } from '../protocol/index.ts';
 import { firstDenial } from './gates/index.ts';
 import type { GateState } from './gates/gate.ts';
 import { parseCall, type Call } from './operations/call.ts';
-import { answer, type Context } from './operations/handlers.ts';
+import type { Context } from './operations/handler.ts';
+import { answer } from './operations/handlers.ts';
 import type { Journal } from './journal.ts';
 import type { Scratch } from './memory/scratch.ts';
 import type { Outcome } from './transport/connection.ts';
@@ -72,8 +73,14 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
     return new HushError('UNAVAILABLE', 'the daemon failed inside; its log has the details');
   };
 
-  const noted = (peer: Peer, call: Call, outcome: Outcome, commit?: number): Outcome => {
-    journal.note(peer, call, 'error' in outcome ? outcome.error : undefined, commit);
+  const noted = (
+    peer: Peer,
+    call: Call,
+    outcome: Outcome,
+    commit?: number,
+    alsoIn?: readonly string[],
+  ): Outcome => {
+    journal.note(peer, call, 'error' in outcome ? outcome.error : undefined, commit, alsoIn);
     return outcome;
   };
 
@@ -85,7 +92,8 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
     try {
       if (isGuarded(call)) journal.requireWritable();
       const given = answer(call, context);
-      if (!(given instanceof Promise)) return noted(peer, call, { ok: given.result }, given.commit);
+      if (!(given instanceof Promise))
+        return noted(peer, call, { ok: given.result }, given.commit, given.alsoIn);
       return given.then(
         ({ result, commit }) => noted(peer, call, { ok: result }, commit),
         (error: unknown) => noted(peer, call, { error: errorOf(error) }),
@@ -236,4 +244,4 @@ const changesSomething = ({ op }: BatchItem): boolean => {
 /** Whether the call is refused while the audit cannot be written: all but what an operator needs to mend that. */
 const isGuarded = (call: Call): boolean => !unguarded.has(call.name);
 
-const unguarded: ReadonlySet<string> = new Set(['status', 'lock', 'daemon.stop']);
+const unguarded: ReadonlySet<string> = new Set(['status', 'lock', 'lock.all', 'daemon.stop']);

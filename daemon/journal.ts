@@ -9,8 +9,14 @@ import type { Logger } from './log.ts';
 
 /** The chains of the daemon and of its profiles, as one place to write to. */
 export interface Journal {
-  /** Notes how a call ended; it is written with the turn. */
-  note(peer: Peer, call: Call, error: HushError | undefined, commit: number | undefined): void;
+  /** Notes how a call ended; it is written with the turn. `alsoIn`: further profiles whose chains are to tell of it. */
+  note(
+    peer: Peer,
+    call: Call,
+    error: HushError | undefined,
+    commit: number | undefined,
+    alsoIn?: readonly string[],
+  ): void;
   /** Notes a request that could not be read, or that may not even ask. */
   noteUnread(peer: Peer, error: HushError): void;
   /** Notes something that no request asked for: start, stop, reload, the unlock at start. */
@@ -161,7 +167,7 @@ export function createJournal(parts: JournalParts): Journal {
   };
 
   return {
-    note(peer, call, error, commit) {
+    note(peer, call, error, commit, alsoIn) {
       if (error !== undefined) {
         refusal(peer, error, call.name, call.profile, call.subject);
         return;
@@ -176,6 +182,9 @@ export function createJournal(parts: JournalParts): Journal {
         commit,
       });
       if (commit !== undefined) changed.add(to);
+      for (const profile of alsoIn ?? []) {
+        append(parts.chainOf(profile), { event: call.name, who: peer.auditPrefix, outcome: 'ok', profile });
+      }
     },
     noteUnread(peer, error) {
       refusal(peer, error, 'request', undefined);

@@ -4,6 +4,7 @@ import { socketFd } from '../native/peer-credentials.ts';
 import { identifyPeer } from '../native/peer-process.ts';
 import { openChain } from './audit/chain.ts';
 import type { AuditEntry } from './audit/records.ts';
+import { createBackups } from './backup/backups.ts';
 import type { Configs } from './configs.ts';
 import { createDispatcher, type Dispatcher } from './dispatch.ts';
 import { createBuckets } from './gates/buckets.ts';
@@ -16,12 +17,13 @@ import type { SecureArena } from './memory/secure-bytes.ts';
 import { collectGarbage } from './memory/collect.ts';
 import { createIdleCollector } from './memory/idle-collector.ts';
 import { createScratch } from './memory/scratch.ts';
-import type { Context } from './operations/handlers.ts';
+import type { Context } from './operations/handler.ts';
 import { createPeer, type KernelFacts, type Peer } from './peer.ts';
 import { createProfiles } from './profiles/profiles.ts';
 import { readRelease } from './release.ts';
 import { closeSocketToOthers, freeSocketPath, removeSocket } from './socket.ts';
 import { createStatus } from './status.ts';
+import { createUpkeepNotes } from './upkeep-notes.ts';
 import type { Service } from './transport/connection.ts';
 import { listen } from './transport/listener.ts';
 
@@ -31,7 +33,10 @@ export interface Serving {
   unlockAtStart(profile: string, key: Uint8Array, source: string): Promise<void>;
   /** Puts an event of the daemon itself on record. */
   note(event: string, detail?: AuditEntry['detail']): void;
-  /** Stops accepting, finishes what began, locks everything, closes the audit, removes the socket. */
+  /**
+   * Stops accepting, finishes what began, locks everything, closes the audit, removes the socket. Throws UNAVAILABLE
+   * when the disk lets it end the audit or remove the socket no more; the rest is done all the same.
+   */
   close(): Promise<void>;
 }
 
@@ -49,6 +54,10 @@ interface ServingParts {
 /** Identities that have a token bucket at the same time. */
 const bucketCount = 4096;
 const tickMs = 1000;
+/** The bounds of a backup: the vault's log grows while it is read. */
+const backupBounds = { idleMs: 60_000, totalMs: 3_600_000 };
+/** The most bytes of a backup in one reply, and what is left free around them in a frame. */
+const backupChunk = { bytes: 256 * 1024, overhead: 1024 };
 /** Room for the results of a turn, most of them: 32 values of 4 KiB. */
 const scratchBytes = 128 * 1024;
 
@@ -73,6 +82,34 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
     argon2Queue: createArgon2Queue(),
     onUnsealed: (profile, error) => {
       log.error({ event: 'audit.unsealed', profile, message: textOf(error) });
+    },
+    onUpkeep: (profile, event) => {
+      if (event.kind === 'done') resealed += event.moved;
+      upkeep(profile, event);
+    },
+    onRaised: (profile, outcome) => {
+      if ('cost' in outcome) {
+        const detail = { slot: outcome.slot, ...outcome.cost };
+        log.info({ event: 'slot.raised', profile, ...detail });
+        journal.noteEvent('slot.raised', detail, profile);
+      } else {
+        const code = outcome.error instanceof HushError ? outcome.error.code : 'UNAVAILABLE';
+        log.error({
+          event: 'slot.raise.failed',
+          profile,
+          slot: outcome.slot,
+          message: textOf(outcome.error),
+        });
+        journal.noteEvent('slot.raise.failed', { slot: outcome.slot, code }, profile);
+      }
+    },
+  });
+  /** How many stored values were sealed anew since the start: each leaves as much behind as a request. */
+  let resealed = 0;
+  const upkeep = createUpkeepNotes({
+    log,
+    note: (event, detail, profile) => {
+      journal.noteEvent(event, detail, profile);
     },
   });
   const journal = createJournal({
@@ -108,9 +145,19 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
     },
     limits,
   });
-  const contextOf = (peer: Peer): Context => ({
+  const backups = createBackups({
+    profiles,
+    chunkBytes: Math.min(backupChunk.bytes, limits.frameBytes - backupChunk.overhead),
+    ...backupBounds,
+  });
+  const contextOf = (peer: Peer, socket: Socket): Context => ({
     peer,
     profiles,
+    backups,
+    whenClosed: (listener) => {
+      socket.once('close', listener);
+      return () => socket.off('close', listener);
+    },
     limits,
     status,
     stop: () => {
@@ -129,7 +176,10 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
     daemon: release,
     now,
     service: (socket) =>
-      serviceFor(dispatcher, contextOf(createPeer(factsOf(socket, log), daemonUid, inForce, buckets))),
+      serviceFor(
+        dispatcher,
+        contextOf(createPeer(factsOf(socket, log), daemonUid, inForce, buckets), socket),
+      ),
     onLimit: (limit) => {
       log.warn({ event: 'limit', limit });
     },
@@ -140,7 +190,8 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
     log.error({ event: 'audit.tick', message: textOf(error) });
   };
   const ticker = setInterval(() => {
-    collectWhenIdle(dispatcher.served());
+    collectWhenIdle(dispatcher.served() + resealed);
+    profiles.tick();
     journal.tick().catch(tickFailed);
   }, tickMs);
 
@@ -159,6 +210,7 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
     },
     note,
     async close() {
+      profiles.stopChanges();
       await listener.close();
       await dispatcher.idle();
       clearInterval(ticker);
@@ -166,8 +218,11 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
       await journal.tick().catch(tickFailed);
       await profiles.close();
       note('daemon.stop');
-      removeSocket(paths.socket);
-      await daemonChain.close();
+      try {
+        removeSocket(paths.socket);
+      } finally {
+        await daemonChain.close();
+      }
     },
   };
 }

@@ -128,7 +128,7 @@ export function isErrorCode(code: string): code is ErrorCode {
 
 /** The one error of hushd: a code of the table, a sentence, and what to do next. It never holds a value. */
 export class HushError extends Error {
-  override readonly name = 'HushError';
+  override readonly name: string = 'HushError';
   readonly code: ErrorCode;
   readonly hint: string;
   readonly retryAfterMs: number | undefined;

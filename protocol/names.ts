@@ -59,3 +59,19 @@ export function parseReference(text: string): SecretReference {
   }
   return { profile: parseProfileName(profile), path: parseSecretPath(path) };
 }
+
+const slotIdPattern = /^[0-9a-f]{16}$/;
+const labelPattern = /^[^\p{C}\p{Z}](?:[^\p{C}\p{Zl}\p{Zp}]*[^\p{C}\p{Z}])?$/u;
+
+/** Whether the text is the id of a slot or of a group: 16 hex digits. */
+export function isSlotId(text: string): boolean {
+  return slotIdPattern.test(text);
+}
+
+/**
+ * Whether the text can be what people call a slot: 1 to 64 characters, none of them a control character, no blank at
+ * its ends, and not what could be an id.
+ */
+export function isSlotLabel(text: string): boolean {
+  return text.length <= 64 && labelPattern.test(text) && !slotIdPattern.test(text);
+}

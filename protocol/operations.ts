@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { exactly, isText, type Check } from './quick-shapes.ts';
+import { isSlotId, isSlotLabel } from './names.ts';
 import type { Right } from './rights.ts';
 
 /** The gates that a request can pass, in their order; gate 0 (frame) and gate 6 (vault) are passed by all. */
@@ -134,6 +135,10 @@ const openingRight = ({ keyring, namespace, key, tenant }: Coordinate): Right =>
   ...(tenant === undefined ? {} : { tenant }),
 });
 
+/** A tenant and perhaps the keyring, as audit records name them. */
+const tenantSubject = (params: { readonly tenant: string; readonly keyring?: string | undefined }): string =>
+  params.keyring === undefined ? `tenant ${params.tenant}` : `tenant ${params.tenant} in ${params.keyring}`;
+
 const limits = z.object({
   frameBytes: count,
   valueBytes: count,
@@ -153,8 +158,24 @@ export type Limits = z.output<typeof limits>;
 
 const profileState = z.enum(['locked', 'unlocked', 'inactive']);
 
-/** A credential of `unlock`: `secret` is a passphrase (UTF-8, NFKC) or exactly 32 bytes of key. */
-const credential = z.strictObject({ kind: z.enum(['passphrase', 'key']), secret: bytes });
+const credentialKind = z.enum(['passphrase', 'key', 'recovery']);
+
+/** What opens a slot: `secret` is a passphrase (UTF-8, NFKC) or exactly 32 bytes of key or recovery key. */
+const credential = z.strictObject({ kind: credentialKind, secret: bytes });
+
+/** Credentials that open a profile, alone or together. */
+const credentials = z.array(credential).min(1).max(4);
+
+const slotId = z.custom<string>(
+  (value) => typeof value === 'string' && isSlotId(value),
+  'not the 16 hex digits of an id',
+);
+const slotLabel = z.custom<string>(
+  (value) => typeof value === 'string' && isSlotLabel(value),
+  'not a label: 1-64 characters, no control character, no blank at its ends, and no id',
+);
+
+const slotName = { id: z.string(), kind: credentialKind, label: z.string() };
 
 const listEntry = z.object({
   path,
@@ -164,18 +185,101 @@ const listEntry = z.object({
   size: count,
 });
 
+const backupId = text(32, 32, /^[0-9a-f]{32}$/);
+
 const profileStatus = z.object({
   name: z.string(),
   state: profileState,
   vaultId: z.string().optional(),
   /** Why the profile cannot be opened now, where that is known without opening it. */
   problem: z.string().optional(),
+  /** What opens it, each of the outer list alone, all of an inner list together; not proved while it is locked. */
+  opensWith: z.array(z.array(z.object({ kind: credentialKind, label: z.string() }))).optional(),
   unlockedAt: time.optional(),
   secrets: count.optional(),
   activeKey: z.string().optional(),
+  /** When the newest backup that was kept was taken, and how many data keys it does not hold. */
+  backup: z.object({ at: time.optional(), missingKeys: count }).optional(),
   cache: z
     .object({ entries: count, bytes: count, hits: count, misses: count, ttlSeconds: z.number() })
     .optional(),
+});
+
+const keyState = z.enum(['active', 'retired', 'destroyed']);
+
+/** How the sealing anew of stored values stands. */
+const resealing = z.object({
+  /** `stalled`: some could not be sealed anew, for the reason in `error`. */
+  state: z.enum(['idle', 'running', 'stalled']),
+  /** How many this run, or the last one, has sealed anew. */
+  moved: count,
+  left: count,
+  elapsedMs: count,
+  /** A second. */
+  rate: count,
+  error: z.object({ code: z.string(), message: z.string(), hint: z.string() }).optional(),
+});
+
+const keyStatus = z.object({
+  keyring,
+  tenant: tenant.optional(),
+  /** The version that seals; absent where the keys of the line are destroyed. */
+  active: count.optional(),
+  /** The keys of the line, the newest first. */
+  keys: z.array(
+    z.object({
+      version: count,
+      kmsKeyId: z.string(),
+      state: keyState,
+      createdAt: time,
+      createdBy: z.string(),
+      retiredAt: time.optional(),
+      retiredBy: z.string().optional(),
+      destroyedAt: time.optional(),
+      destroyedBy: z.string().optional(),
+      /** How many stored values it seals. */
+      values: count,
+      /** How many messages it has sealed at most. */
+      messages: count,
+      /** About when it last opened a handle, since it is not the newest any more. */
+      lastDecryptAt: time.optional(),
+      inBackup: z.boolean(),
+    }),
+  ),
+  /** `before` of the next page of keys. */
+  next: count.optional(),
+  messageLimit: count,
+  values: count,
+  legacyValues: count,
+  legacyKeys: z.array(
+    z.object({ version: count, state: keyState, importedAt: time, importedBy: z.string() }),
+  ),
+  resealing,
+  keyrings: z.array(
+    z.object({
+      keyring,
+      tenants: count,
+      shredded: count,
+      active: count,
+      retired: count,
+      destroyed: count,
+      oldestAt: time.optional(),
+      mostMessages: count,
+    }),
+  ),
+  automatic: z.object({ afterDays: count.optional(), afterMessages: count.optional() }),
+  lastBackupAt: time.optional(),
+  /** How many keys that can open something are in no backup that was kept. */
+  newerThanBackup: count,
+  /** What to do next, the most urgent first. */
+  advice: z.array(
+    z.object({
+      topic: z.string(),
+      level: z.enum(['note', 'warning']),
+      message: z.string(),
+      hint: z.string().optional(),
+    }),
+  ),
 });
 
 /**
@@ -211,7 +315,7 @@ export const operations = {
   unlock: operation({
     params: z.strictObject({
       profile,
-      credentials: z.array(credential).min(1).max(4),
+      credentials,
       /** The id of the rollback that the operator takes on purpose, as an earlier ROLLBACK error named it. */
       acceptRollback: z.string().max(128).optional(),
     }),
@@ -226,6 +330,76 @@ export const operations = {
     result: z.object({ already: z.boolean() }),
     gates: withoutLockAndProfile,
     needs: () => ({ kind: 'lock' }),
+  }),
+  'lock.all': operation({
+    params: z.strictObject({}),
+    result: z.object({ profiles: z.array(z.object({ name: z.string(), already: z.boolean() })) }),
+    gates: ['identity', 'rate'],
+  }),
+  'slot.list': operation({
+    params: z.strictObject({ profile }),
+    result: z.object({
+      generation: count,
+      slots: z.array(
+        z.object({
+          ...slotName,
+          createdAt: time,
+          argon2: z.object({ memoryKiB: count, passes: count }).optional(),
+          opensAlone: z.boolean(),
+          groups: z.array(z.string()),
+        }),
+      ),
+      openers: z.array(z.object({ id: z.string(), slots: z.array(z.string()) })),
+    }),
+    needs: () => ({ kind: 'admin' }),
+  }),
+  'slot.add': operation({
+    params: z.strictObject({ profile, credentials, added: credential, label: slotLabel.optional() }),
+    result: z.object(slotName),
+    needs: () => ({ kind: 'admin' }),
+    subject: ({ added, label }) => label ?? added.kind,
+    changes: true,
+    repeatable: false,
+  }),
+  'slot.change': operation({
+    params: z.strictObject({ profile, credentials, replacement: credential, slot: slotId.optional() }),
+    result: z.object(slotName),
+    needs: () => ({ kind: 'admin' }),
+    subject: ({ slot }) => slot,
+    changes: true,
+    repeatable: false,
+  }),
+  'slot.remove': operation({
+    params: z.strictObject({ profile, slot: slotId }),
+    result: nothing,
+    needs: () => ({ kind: 'admin' }),
+    subject: ({ slot }) => slot,
+    changes: true,
+    repeatable: false,
+  }),
+  'slot.rename': operation({
+    params: z.strictObject({ profile, slot: slotId, label: slotLabel }),
+    result: nothing,
+    needs: () => ({ kind: 'admin' }),
+    subject: ({ slot }) => slot,
+    changes: true,
+    repeatable: false,
+  }),
+  'slot.group': operation({
+    params: z.strictObject({ profile, credentials, slots: z.array(slotId).min(2).max(4) }),
+    result: z.object({ group: z.string() }),
+    needs: () => ({ kind: 'admin' }),
+    subject: ({ slots }) => slots.join('+'),
+    changes: true,
+    repeatable: false,
+  }),
+  'slot.ungroup': operation({
+    params: z.strictObject({ profile, credentials, group: slotId }),
+    result: z.object({ alone: z.array(z.string()) }),
+    needs: () => ({ kind: 'admin' }),
+    subject: ({ group }) => group,
+    changes: true,
+    repeatable: false,
   }),
   'profile.activate': operation({
     params: z.strictObject({ profile }),
@@ -312,17 +486,195 @@ export const operations = {
     subject: coordinateOf,
     batchable: true,
   }),
+  'crypto.adopt': operation({
+    params: z.strictObject({
+      ...cryptoContext,
+      handle: cryptoHandle,
+      /** The 32 bytes that sealed the handle without the daemon. */
+      oldKey: bytes,
+    }),
+    result: z.object({ handle: cryptoHandle }),
+    needs: openingRight,
+    subject: coordinateOf,
+    batchable: true,
+  }),
   'crypto.digestKey': operation({
     params: z.strictObject({ profile, keyring }),
     result: z.object({ key: bytes, vaultId: z.string() }),
     needs: (params) => ({ kind: 'keyring', keyring: params.keyring }),
     subject: (params) => params.keyring,
   }),
+  'keys.rotateVault': operation({
+    params: z.strictObject({ profile }),
+    result: z.object({
+      generation: count,
+      keysetGeneration: count,
+      files: z.object({ vault: z.string(), keyset: z.string() }),
+      secrets: count,
+      removed: z.boolean(),
+    }),
+    needs: () => ({ kind: 'keys' }),
+    changes: true,
+    repeatable: false,
+  }),
+  'keys.vaultRotation': operation({
+    params: z.strictObject({ profile }),
+    result: z.object({
+      underWay: z.boolean(),
+      phase: z.enum(['copy', 'check', 'switch']).optional(),
+      done: count.optional(),
+      total: count.optional(),
+    }),
+    needs: () => ({ kind: 'keys' }),
+  }),
   'keys.rotate': operation({
     params: z.strictObject({ profile, keyring: keyring.optional() }),
-    result: z.object({ keyring, kmsKeyId: z.string(), version: count, lines: count }),
+    result: z.object({
+      keyring,
+      kmsKeyId: z.string(),
+      version: count,
+      lines: count,
+      /** How many stored values are now being sealed anew. */
+      left: count,
+    }),
     needs: () => ({ kind: 'keys' }),
     subject: (params) => params.keyring,
+    changes: true,
+    repeatable: false,
+  }),
+  'keys.status': operation({
+    params: z.strictObject({
+      profile,
+      keyring: keyring.optional(),
+      tenant: tenant.optional(),
+      /** The `next` of the page before. */
+      before: z.number().int().min(1).max(0xffff_ffff).optional(),
+      limit: z.number().int().min(1).max(1000).optional(),
+    }),
+    result: keyStatus,
+    needs: () => ({ kind: 'keys' }),
+    subject: (params) => params.keyring,
+  }),
+  'keys.resealing': operation({
+    params: z.strictObject({ profile }),
+    result: resealing,
+    needs: () => ({ kind: 'keys' }),
+  }),
+  'keys.retire': operation({
+    params: z.strictObject({
+      profile,
+      keyring: keyring.optional(),
+      tenant: tenant.optional(),
+      version: z.number().int().min(1).max(0xffff_ffff),
+      /** Whether a legacy key is meant, which belongs to no keyring. */
+      legacy: z.boolean().optional(),
+    }),
+    result: z.object({
+      version: count,
+      /** Whether it was destroyed before. */
+      already: z.boolean(),
+      /** Whether the key's sealed bytes are gone from the disk too. */
+      erased: z.boolean(),
+      /** The backups that may hold it, the oldest first. */
+      backups: z.array(z.object({ id: z.string(), at: time })),
+    }),
+    needs: () => ({ kind: 'keys' }),
+    subject: ({ keyring = 'default', tenant, version, legacy }) =>
+      legacy === true
+        ? `legacy v${version}`
+        : `${keyring}${tenant === undefined ? '' : `/${tenant}`} v${version}`,
+    changes: true,
+    repeatable: false,
+  }),
+  'secret.importLegacy': operation({
+    params: z.strictObject({
+      profile,
+      /** The 32-byte master key that sealed the rows. */
+      key: bytes,
+      rows: z
+        .array(
+          z.strictObject({
+            path,
+            nonce: bytes,
+            /** The ciphertext, followed by its tag of 16 bytes. */
+            ciphertext: bytes,
+            createdAt: text(24, 24, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/).optional(),
+          }),
+        )
+        .min(1)
+        .max(1000),
+      overwrite: z.boolean().optional(),
+      /** Whether everything is looked at and nothing is stored. */
+      check: z.boolean().optional(),
+    }),
+    result: z.object({
+      /** How many were stored, or would be. */
+      stored: count,
+      /** How many were there already with the same value. */
+      already: count,
+      /** The rows that cannot be stored; where there is one, none of them was. */
+      refused: z.array(z.object({ index: count, code: z.string(), message: z.string(), hint: z.string() })),
+    }),
+    needs: () => ({ kind: 'admin' }),
+    subject: ({ rows, check }) => `${rows.length} rows${check === true ? ', checked only' : ''}`,
+    changes: true,
+    repeatable: false,
+  }),
+  'keys.shred': operation({
+    params: z.strictObject({ profile, tenant, keyring: keyring.optional() }),
+    result: z.object({
+      tenant: z.string(),
+      keyrings: z.array(z.string()),
+      /** How many keys were destroyed; 0 where all of them were before. */
+      keys: count,
+      /** Whether the keys' sealed bytes are gone from the disk too. */
+      erased: z.boolean(),
+      /** The backups from before that may hold them, the oldest first. */
+      backups: z.array(z.object({ id: z.string(), at: time })),
+    }),
+    needs: () => ({ kind: 'keys' }),
+    subject: tenantSubject,
+    changes: true,
+    repeatable: false,
+  }),
+  'keys.reopen': operation({
+    params: z.strictObject({ profile, tenant, keyring: keyring.optional() }),
+    result: z.object({
+      tenant: z.string(),
+      /** The keys that were made; none where each keyring had one. */
+      keys: z.array(z.object({ keyring, version: count, kmsKeyId: z.string() })),
+    }),
+    needs: () => ({ kind: 'keys' }),
+    subject: tenantSubject,
+    changes: true,
+    repeatable: false,
+  }),
+  'backup.begin': operation({
+    params: z.strictObject({ profile }),
+    result: z.object({
+      id: backupId,
+      /** Of the whole backup, in bytes. */
+      size: count,
+      createdAt: time,
+      vaultId: z.string(),
+      /** The number of the last commit that it holds. */
+      commit: count,
+    }),
+    needs: () => ({ kind: 'admin' }),
+    changes: true,
+    repeatable: false,
+  }),
+  'backup.read': operation({
+    params: z.strictObject({ profile, id: backupId, offset: count }),
+    result: z.object({ data: bytes }),
+    needs: () => ({ kind: 'admin' }),
+    subject: ({ id, offset }) => `backup ${id} at ${offset}`,
+  }),
+  'backup.end': operation({
+    params: z.strictObject({ profile, id: backupId, kept: z.boolean() }),
+    result: z.object({ complete: z.boolean() }),
+    needs: () => ({ kind: 'admin' }),
+    subject: ({ id, kept }) => `backup ${id} ${kept ? 'kept' : 'not kept'}`,
     changes: true,
     repeatable: false,
   }),

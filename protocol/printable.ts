@@ -17,7 +17,12 @@ export function printable(text: string): string {
 
 /** JSON of one line in which the characters that steer a terminal are escaped too, so that it parses to the same value. */
 export function printableJson(value: unknown): string {
-  return JSON.stringify(value).replaceAll(unprintable, (character) =>
+  return printableJsonText(JSON.stringify(value));
+}
+
+/** JSON text of one line with such characters escaped; it parses to the same value. */
+export function printableJsonText(json: string): string {
+  return json.replaceAll(unprintable, (character) =>
     Array.from({ length: character.length }, (_, unit) => character.charCodeAt(unit))
       .map((code) => `\\u${code.toString(16).padStart(4, '0')}`)
       .join(''),

@@ -1,28 +1,39 @@
 import { randomFillSync } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { pathsOf, type HomePaths } from '../../daemon/home/paths.ts';
-import { masterKeyBytes } from '../../daemon/master-key-text.ts';
+import { pathsOf, profilePathsOf, type HomePaths } from '../../daemon/home/paths.ts';
+import { masterKeyBytes } from '../../protocol/master-key-text.ts';
 import { newBytes } from '../../daemon/memory/plain-bytes.ts';
 import type { ProfileName } from '../../protocol/names.ts';
 import type { Define } from '../commands.ts';
-import { findCredential, withCredential, type Credential, type CredentialOptions } from '../credentials.ts';
+import {
+  fileOption,
+  findCredential,
+  newRecoveryKey,
+  withCredential,
+  type Credential,
+  type CredentialOptions,
+} from '../credentials.ts';
+import { forProfile } from '../hints.ts';
 import { keyText, writeKeyFile } from '../key-file.ts';
 import { makeProfile, refuseExisting } from '../new-profile.ts';
+import { showRecoveryKey, warnIfShort } from '../new-secret.ts';
 import type { Output } from '../output.ts';
-import { charactersOf, shortPassphrase } from '../passphrase.ts';
 import { askHiddenTwice } from '../prompts.ts';
 import { profileOf, type ProfileOption } from '../target.ts';
 import { badUsage } from '../usage.ts';
 
 interface InitOptions extends ProfileOption, CredentialOptions {
   readonly generate?: true;
+  readonly recovery?: true;
 }
 
 export const define: Define = (command, { output }) => {
   command
     .option('--passphrase-stdin', 'read the passphrase from one line of standard input')
-    .option('--key-file <file>', 'the 32-byte key in this file opens it')
+    .option('--key-file <file>', 'the 32-byte key in this file opens it', fileOption('--key-file', 'init'))
     .option('--generate', 'make a random 32-byte key: into --key-file FILE, or shown once')
+    .option('--recovery', 'make a recovery key too, which opens it as well, and is shown once')
     .addHelpText('after', examples)
     .action(async (options: InitOptions) => {
       const profile = profileOf(options, process.env);
@@ -34,10 +45,9 @@ export const define: Define = (command, { output }) => {
       const found = await findCredential(options, process.env, ask);
       await withCredential(found, async (credential) => {
         await warnIfShort(credential, output);
-        const vaultId = await makeProfile(paths, profile, credential);
-        const facts = { profile, vaultId, credential: credential.kind };
-        await output.facts(facts, [madeText(profile, vaultId)]);
-        await output.note('next: hush start && hush unlock');
+        const made = { profile, credential: credential.kind };
+        await makeAndTell(paths, made, [credential], [], options.recovery, output);
+        await output.note(forProfile('next: hush start && hush unlock', options.profile));
       });
     });
 };
@@ -48,64 +58,69 @@ hushd-master-key, HUSH_MASTER_KEY, a passphrase typed twice at a hidden prompt.
 
 Examples:
   hush init
+  hush init --recovery
   hush init -p work --generate --key-file work.key
   pass show hushd | hush init --passphrase-stdin`;
 
 const madeText = (profile: string, vaultId: string): string => `profile ${profile} is made, vault ${vaultId}`;
 
-async function warnIfShort({ kind, secret }: Credential, output: Output): Promise<void> {
-  if (kind === 'key' || charactersOf(secret) >= shortPassphrase) return;
-  await output.note(
-    `the passphrase has fewer than ${shortPassphrase} characters: a longer one is harder to guess`,
-  );
+/** Makes the profile and tells of it; with a recovery key that one has standard output for itself. */
+async function makeAndTell(
+  paths: HomePaths,
+  made: { readonly profile: ProfileName; readonly credential: Credential['kind']; readonly keyFile?: string },
+  credentials: readonly Credential[],
+  lines: readonly string[],
+  recovery: true | undefined,
+  output: Output,
+): Promise<void> {
+  const { profile } = made;
+  if (!recovery) {
+    const vaultId = await makeProfile(paths, profile, credentials);
+    return output.facts({ ...made, vaultId }, [madeText(profile, vaultId), ...lines]);
+  }
+  await withCredential(newRecoveryKey(), async (paper) => {
+    const vaultId = await makeProfile(paths, profile, [...credentials, paper]);
+    for (const line of lines) await output.note(line);
+    await showRecoveryKey({ ...made, vaultId }, madeText(profile, vaultId), paper, output);
+  });
 }
 
 async function initWithNewKey(
   paths: HomePaths,
   profile: ProfileName,
-  { passphraseStdin, keyFile }: InitOptions,
+  { passphraseStdin, keyFile, recovery }: InitOptions,
   output: Output,
 ): Promise<void> {
   if (passphraseStdin) throw badUsage('--generate makes a key, and takes no passphrase', 'init');
-  const key = newBytes(masterKeyBytes);
-  try {
-    randomFillSync(key);
-    const made = { profile, credential: 'key' } as const;
+  if (recovery && keyFile === undefined) {
+    throw badUsage(
+      'only one secret can be shown on standard output: put the key into --key-file FILE',
+      'init',
+    );
+  }
+  await withCredential({ kind: 'key', secret: randomFillSync(newBytes(masterKeyBytes)) }, async (key) => {
     if (keyFile === undefined) {
-      const vaultId = await makeProfile(paths, profile, { kind: 'key', secret: key });
-      await showKey({ ...made, vaultId }, key, output);
-    } else {
-      const file = resolve(keyFile);
-      const vaultId = await makeWithKeyFile(paths, profile, key, file);
-      await output.facts({ ...made, vaultId, keyFile: file }, [
-        madeText(profile, vaultId),
-        `its key is in ${file}`,
-      ]);
-      await output.note(`keep a copy of ${file} elsewhere: without it the profile cannot be opened`);
+      const vaultId = await makeProfile(paths, profile, [key]);
+      return showKey({ profile, credential: 'key', vaultId }, key.secret, output);
     }
-  } finally {
-    key.fill(0);
-  }
-}
-
-/** The key file first: a profile whose key is not kept anywhere could never be opened. */
-async function makeWithKeyFile(
-  paths: HomePaths,
-  profile: ProfileName,
-  key: Uint8Array<ArrayBuffer>,
-  file: string,
-): Promise<string> {
-  const takeBack = writeKeyFile(file, key);
-  try {
-    return await makeProfile(paths, profile, { kind: 'key', secret: key });
-  } catch (error) {
-    takeBack();
-    throw error;
-  }
+    // The key file first: a profile whose key is not kept anywhere could never be opened.
+    const file = resolve(keyFile);
+    const takeBack = writeKeyFile(file, key.secret);
+    try {
+      const made = { profile, credential: key.kind, keyFile: file };
+      await makeAndTell(paths, made, [key], [`its key is in ${file}`], recovery, output);
+    } catch (error) {
+      // What fails after the profile is there was its telling: then the key must stay.
+      if (!existsSync(profilePathsOf(paths, profile).folder)) takeBack();
+      throw error;
+    }
+    const only = recovery ? '' : ': without it the profile cannot be opened';
+    await output.note(`keep a copy of ${file} elsewhere${only}`);
+  });
 }
 
 async function showKey(
-  facts: { readonly profile: string; readonly vaultId: string },
+  facts: { readonly profile: string; readonly credential: 'key'; readonly vaultId: string },
   key: Uint8Array,
   output: Output,
 ): Promise<void> {

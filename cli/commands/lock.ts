@@ -1,12 +1,39 @@
 import type { Define } from '../commands.ts';
 import { withDaemon } from '../daemon.ts';
 import { profileOf, type ProfileOption } from '../target.ts';
+import { badUsage } from '../usage.ts';
+
+interface LockOptions extends ProfileOption {
+  readonly all?: true;
+}
 
 export const define: Define = (command, { output }) => {
-  command.action(async (options: ProfileOption) => {
-    const profile = profileOf(options, process.env);
-    const { already } = await withDaemon((client) => client.call('lock', { profile }));
-    const text = already ? `profile ${profile} was locked already` : `profile ${profile} is locked`;
-    await output.facts({ profile, state: 'locked', already }, [text]);
-  });
+  command
+    .option('--all', 'every profile that you may lock, at once')
+    .addHelpText('after', examples)
+    .action(async (options: LockOptions) => {
+      if (options.all) {
+        if (options.profile !== undefined) throw badUsage('--all locks every profile: leave -p away', 'lock');
+        const { profiles } = await withDaemon((client) => client.call('lock.all', {}));
+        const facts = profiles.map(({ name, already }) => ({ name, state: 'locked', already }));
+        const lines = profiles.map(({ name, already }) => lockedText(name, already));
+        return output.facts(
+          { profiles: facts },
+          lines.length === 0 ? ['there is no profile to lock'] : lines,
+        );
+      }
+      const profile = profileOf(options, process.env);
+      const { already } = await withDaemon((client) => client.call('lock', { profile }));
+      await output.facts({ profile, state: 'locked', already }, [lockedText(profile, already)]);
+    });
 };
+
+const examples = `
+An unlock that is under way ends with CONFLICT, and so does a change of keys with LOCKED.
+
+Examples:
+  hush lock -p work
+  hush lock --all`;
+
+const lockedText = (profile: string, already: boolean): string =>
+  already ? `profile ${profile} was locked already` : `profile ${profile} is locked`;

@@ -4,6 +4,7 @@ import { pathsOf } from '../../daemon/home/paths.ts';
 import { HushError } from '../../protocol/errors.ts';
 import type { ResultOf } from '../../protocol/operations.ts';
 import type { Define } from '../commands.ts';
+import { fileOption } from '../credentials.ts';
 import { withDaemonIfRunning } from '../daemon.ts';
 import { launchDaemon, unlockFailure } from '../launch.ts';
 import { profileOf, type ProfileOption } from '../target.ts';
@@ -20,7 +21,11 @@ interface StartOptions extends ProfileOption {
 
 export const define: Define = (command, { output }) => {
   command
-    .option('--key-file <file>', 'open the profile at once with the 32-byte key in this file')
+    .option(
+      '--key-file <file>',
+      'open the profile at once with the 32-byte key in this file',
+      fileOption('--key-file', 'start'),
+    )
     .option(
       '--ttl <seconds>',
       'how long the daemon keeps an opened value (else the config, else 300)',

@@ -1,12 +1,12 @@
 import { HushError } from '../../protocol/errors.ts';
 import type { ProfileName } from '../../protocol/names.ts';
 import type { Define } from '../commands.ts';
-import { findCredential, withCredential, type CredentialOptions } from '../credentials.ts';
+import { withLines } from '../credentials.ts';
 import { noSuchProfile, stateOf, withDaemon, type Daemon } from '../daemon.ts';
-import { askHidden } from '../prompts.ts';
+import { addProofOptions, proofHelp, withProof, type ProofOptions } from '../proof.ts';
 import { profileOf, type ProfileOption } from '../target.ts';
 
-interface UnlockOptions extends ProfileOption, CredentialOptions {
+interface UnlockOptions extends ProfileOption {
   readonly acceptRollback?: string;
 }
 
@@ -16,33 +16,37 @@ interface Unlocked {
 }
 
 export const define: Define = (command, { output }) => {
+  const proofOf = addProofOptions(command, '--recovery');
   command
-    .option('--passphrase-stdin', 'read the passphrase from one line of standard input')
-    .option('--key-file <file>', 'open it with the 32-byte key in this file')
     .option(
       '--accept-rollback <id>',
       'take an older state that was put back on purpose, by the id in the error',
     )
-    .addHelpText('after', examples)
+    .addHelpText('after', `${proofHelp}${examples}`)
     .action(async (options: UnlockOptions) => {
       const profile = profileOf(options, process.env);
-      const { already, vaultId } = await withDaemon((daemon) => unlock(daemon, profile, options));
+      const { already, vaultId } = await withDaemon((daemon) => unlock(daemon, profile, options, proofOf()));
       const text = already ? `profile ${profile} was unlocked already` : `profile ${profile} is unlocked`;
       await output.facts({ profile, state: 'unlocked', already, ...(vaultId && { vaultId }) }, [text]);
     });
 };
 
 const examples = `
-Where the key comes from, in this order: --passphrase-stdin, --key-file, the systemd
-credential hushd-master-key, HUSH_MASTER_KEY, a hidden prompt on a terminal.
 
 Examples:
   hush unlock
   hush unlock -p work --key-file /etc/hushd/work.key
-  pass show hushd | hush unlock --passphrase-stdin`;
+  pass show hushd | hush unlock --passphrase-stdin
+  pass show hushd | hush unlock --passphrase-stdin --key-file work.key
+  hush unlock --recovery`;
 
 /** Looks at the state first, so that nobody types a passphrase for nothing. */
-async function unlock(daemon: Daemon, profile: ProfileName, options: UnlockOptions): Promise<Unlocked> {
+async function unlock(
+  daemon: Daemon,
+  profile: ProfileName,
+  { acceptRollback }: UnlockOptions,
+  proof: ProofOptions,
+): Promise<Unlocked> {
   const known = await stateOf(daemon, profile);
   if (known === undefined) throw noSuchProfile(profile);
   if (known.state === 'unlocked') return { already: true, vaultId: known.vaultId };
@@ -51,14 +55,13 @@ async function unlock(daemon: Daemon, profile: ProfileName, options: UnlockOptio
       hint: `hush profile activate ${profile}`,
     });
   }
-  const ask = (): Promise<Uint8Array> => askHidden(`Passphrase of profile ${profile}`, 'Type the passphrase');
-  const credential = await findCredential(options, process.env, ask);
-  const { acceptRollback } = options;
-  return withCredential(credential, (opener) =>
-    daemon.call('unlock', {
-      profile,
-      credentials: [opener],
-      ...(acceptRollback === undefined ? {} : { acceptRollback }),
-    }),
+  return withLines((lines) =>
+    withProof(proof, profile, known.opensWith, lines, (credentials) =>
+      daemon.call('unlock', {
+        profile,
+        credentials,
+        ...(acceptRollback === undefined ? {} : { acceptRollback }),
+      }),
+    ),
   );
 }

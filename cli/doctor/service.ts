@@ -1,9 +1,12 @@
 import { lstatSync } from 'node:fs';
 import type { HomePaths } from '../../daemon/home/paths.ts';
-import { shellWord } from '../../daemon/home/safety.ts';
+import { HushError } from '../../protocol/errors.ts';
 import type { ResultOf } from '../../protocol/operations.ts';
+import { shellWord } from '../../protocol/shell-word.ts';
 import { profileFacts } from '../commands/status.ts';
-import { withDaemonIfRunning } from '../daemon.ts';
+import { withDaemonIfRunning, type Daemon } from '../daemon.ts';
+import { countText } from '../format.ts';
+import { forProfile } from '../hints.ts';
 import { packageVersion } from '../package.ts';
 import { attemptCheck, type Finding } from './finding.ts';
 
@@ -32,11 +35,22 @@ function socketFinding(path: string, isReached: boolean): Finding {
 }
 
 async function daemonFindings(): Promise<readonly Finding[]> {
-  const status = await withDaemonIfRunning((daemon) => daemon.call('status', {}));
-  if (status === undefined) {
+  const found = await withDaemonIfRunning(async (daemon) => {
+    const status = await daemon.call('status', {});
+    const open = status.profiles.filter(({ state }) => state === 'unlocked');
+    const keys = await Promise.all(open.map(({ name }) => keyFindings(daemon, name)));
+    return { status, keys: keys.flat() };
+  });
+  if (found === undefined) {
     return [{ check: 'daemon', state: 'warning', message: 'it does not run', hint: 'hush start' }];
   }
-  return [versionFinding(status), ...status.profiles.map(profileFinding), ...hardeningFindings(status)];
+  const { status, keys } = found;
+  return [
+    versionFinding(status),
+    ...status.profiles.flatMap((profile) => [profileFinding(profile), ...backupFindings(profile)]),
+    ...keys,
+    ...hardeningFindings(status),
+  ];
 }
 
 function versionFinding({ pid, version }: ResultOf<'status'>): Finding {
@@ -54,6 +68,44 @@ function profileFinding({ name, ...rest }: ResultOf<'status'>['profiles'][number
   const message = `${name}: ${profileFacts(rest)}`;
   if (rest.problem === undefined) return { check: 'profile', state: 'ok', message };
   return { check: 'profile', state: 'problem', message, hint: 'mend what "home" names' };
+}
+
+/** Whether all data keys are in a backup; of a profile that is not unlocked nobody can tell. */
+function backupFindings({ name, backup }: ResultOf<'status'>['profiles'][number]): readonly Finding[] {
+  if (backup === undefined) return [];
+  const { at, missingKeys } = backup;
+  const check = 'backup';
+  if (missingKeys === 0) return [{ check, state: 'ok', message: `${name}: the newest is of ${at ?? 'now'}` }];
+  const hint = `hush backup create FILE -p ${name}`;
+  const message =
+    at === undefined
+      ? `${name}: there is none`
+      : `${name}: ${countText(missingKeys, 'data key')} ${missingKeys === 1 ? 'is' : 'are'} newer than the newest, of ${at}`;
+  return [{ check, state: 'warning', message, hint }];
+}
+
+/** What `hush keys status` warns of, for those who may ask it; the backups are told of above. */
+async function keyFindings(daemon: Daemon, profile: string): Promise<readonly Finding[]> {
+  const advice = await adviceOf(daemon, profile);
+  return advice
+    .filter(({ level, topic }) => level === 'warning' && topic !== 'backup')
+    .map(({ message, hint }) => ({
+      check: 'keys',
+      state: 'warning',
+      message: `${profile}: ${message}`,
+      ...(hint !== undefined && { hint: forProfile(hint, profile) }),
+    }));
+}
+
+async function adviceOf(daemon: Daemon, profile: string): Promise<ResultOf<'keys.status'>['advice']> {
+  try {
+    return (await daemon.call('keys.status', { profile, limit: 1 })).advice;
+  } catch (error) {
+    const isNoMatter =
+      error instanceof HushError && (error.code === 'ACCESS_DENIED' || error.code === 'LOCKED');
+    if (!isNoMatter) throw error;
+    return [];
+  }
 }
 
 function hardeningFindings({ hardening }: ResultOf<'status'>): readonly Finding[] {

@@ -2,6 +2,7 @@ import { closeSync, constants, fdatasync, fdatasyncSync, fstatSync, ftruncateSyn
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { HushError } from '../../protocol/errors.ts';
+import { shellWord } from '../../protocol/shell-word.ts';
 import { diskError } from '../home/disk-errors.ts';
 import { isStillAt, syncFolder } from '../home/files.ts';
 import { checkDirectory, openSafeFile } from '../home/safety.ts';
@@ -86,8 +87,15 @@ export function openChain(folder: string, name: string): Chain {
   } catch (error) {
     closeSync(fd);
     if (!(error instanceof HushError)) throw diskError(`cannot open ${file}`, error);
-    throw new HushError(error.code, `${file}: ${error.message}`, { hint: error.hint, cause: error });
+    const hint = error.code === 'INTEGRITY' ? setAside(file) : error.hint;
+    throw new HushError(error.code, `${file}: ${error.message}`, { hint, cause: error });
   }
+}
+
+/** What helps against a chain that was changed: it stays as evidence, and a new one begins. */
+function setAside(file: string): string {
+  const word = shellWord(file);
+  return `restore it from a backup, or begin a new one and keep this: mv ${word} ${word}.changed`;
 }
 
 function createChain(file: string, fd: number, end: ChainHead, length: number): Chain {

@@ -64,9 +64,18 @@ export interface Grant {
   readonly burst: number | undefined;
 }
 
+/** When a data key is followed by a new one by itself. */
+export interface RotationConfig {
+  /** Its age in days; undefined: never for its age. */
+  readonly afterDays: number | undefined;
+  /** How many messages it has sealed. */
+  readonly afterMessages: number;
+}
+
 /** What the config says of one profile. */
 export interface ProfileConfig {
   readonly maxTenants: number;
+  readonly rotation: RotationConfig;
   /** By the client's name; an object without a prototype. */
   readonly grants: Readonly<Record<string, Grant>>;
 }
@@ -86,10 +95,13 @@ export interface Config {
 }
 
 const defaultMaxTenants = 1_000;
+/** Half of what a key may seal: it never comes to its end without a successor. */
+const defaultRotation: RotationConfig = { afterDays: undefined, afterMessages: 2 ** 31 };
 
 /** What the config says of a profile; one without a section has the defaults and grants nobody anything. */
 export function profileConfigOf(config: Config, profile: string): ProfileConfig {
-  return config.profiles[profile] ?? { maxTenants: defaultMaxTenants, grants: mapped({}, grantOf) };
+  const defaults = { maxTenants: defaultMaxTenants, rotation: defaultRotation };
+  return config.profiles[profile] ?? { ...defaults, grants: mapped({}, grantOf) };
 }
 
 /** Room in a frame besides the plaintext: names, context, the envelope of a batch. */
@@ -137,6 +149,10 @@ export function configOf(raw: RawConfig): Config {
     })),
     profiles: mapped(raw.profiles, (profile) => ({
       maxTenants: profile.max_tenants,
+      rotation: {
+        afterDays: profile.keys.rotate_after_days,
+        afterMessages: profile.keys.rotate_after_messages,
+      },
       grants: mapped(profile.grants, grantOf),
     })),
   });

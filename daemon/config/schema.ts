@@ -110,8 +110,15 @@ const grant = z.strictObject({
   burst: perSecond.optional(),
 });
 
+/** Each unlock begins a new block of 65,536 messages, and a key that is due seals on for a second: both stay small. */
+const keys = z.strictObject({
+  rotate_after_days: whole(1, 36_500).optional(),
+  rotate_after_messages: whole(1_000_000, 4_000_000_000).default(2_147_483_648),
+});
+
 const profile = z.strictObject({
   max_tenants: whole(1, 1_000_000).default(1_000),
+  keys: keys.prefault({}),
   grants: z.record(clientName, grant).default({}),
 });
 

@@ -1,9 +1,10 @@
 import { lstatSync, readdirSync, type Dirent } from 'node:fs';
 import { join } from 'node:path';
 import { isProfileName, type ProfileName } from '../../protocol/names.ts';
+import { shellWord } from '../../protocol/shell-word.ts';
 import { diskError, errnoOf } from './disk-errors.ts';
 import type { HomePaths } from './paths.ts';
-import { fileProblems, folderProblems, shellWord, type SafetyProblem } from './safety.ts';
+import { fileProblems, folderProblems, type SafetyProblem } from './safety.ts';
 
 /** A problem of the home; one with a profile is that profile's alone, and the others can go on without it. */
 export interface HomeProblem extends SafetyProblem {

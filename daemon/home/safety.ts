@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { HushError } from '../../protocol/errors.ts';
+import { shellWord } from '../../protocol/shell-word.ts';
 import { diskError, errnoOf } from './disk-errors.ts';
 
 /** Something that lets others reach a file or folder of ours, with the command that mends it. */
@@ -79,11 +80,6 @@ export function openSafeFile(path: string, flags: number): number {
   if (problems.length === 0) return fd;
   closeSync(fd);
   throw unsafeError(problems);
-}
-
-/** A path as one word of a POSIX shell command. */
-export function shellWord(path: string): string {
-  return /^[\w/.:@%+=,-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }
 
 function createFile(path: string, flags: number): number | undefined {

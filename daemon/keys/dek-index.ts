@@ -8,6 +8,8 @@ export interface Dek {
   readonly tenant: string;
   readonly version: number;
   readonly cipher: AesGcm;
+  /** Whether a handle was opened under it since that was last asked: a mark, which costs the hot path nothing. */
+  opened: boolean;
 }
 
 /** Which line of DEKs: a keyring's own has the empty tenant. */
@@ -65,11 +67,19 @@ export function openableRecord(line: LineOfDeks | undefined, name: DekLine, vers
   return record;
 }
 
+/** KEY_DESTROYED for what was to be sealed: a new key is made on purpose only. */
+export const tenantDestroyed = (): HushError =>
+  new HushError('KEY_DESTROYED', 'the keys for that tenant were destroyed', {
+    hint: 'hush keys reopen --tenant ID, to make a new key for it on purpose',
+  });
+
 /**
  * The newest record of a line, if it can seal. Throws INTEGRITY when there is no line, KEY_DESTROYED, UNAVAILABLE when
  * it is retired: an older key never takes its place in silence.
  */
 export function sealingRecord(line: LineOfDeks | undefined, name: DekLine): KeyRecord {
+  const newest = line?.records.at(-1);
+  if (newest?.state === 'destroyed') throw tenantDestroyed();
   const record = openableRecord(line, name, (line?.records.length ?? 1) - 1);
   if (record.state === 'active') return record;
   throw new HushError('UNAVAILABLE', `the newest key ${named(name)} is retired and only opens`, {

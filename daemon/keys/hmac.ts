@@ -16,6 +16,16 @@ export function hmacSha256(key: Uint8Array, input: Uint8Array, out: Uint8Array):
   }
 }
 
+/**
+ * The MAC of a backup's manifest under the MAC key of headers and key sets. `signed` begins with `hushd-backup`: what
+ * else is under that key begins with `hushd-header` or `keyset`.
+ */
+export function backupMacOf(macKey: Uint8Array, signed: Uint8Array): Uint8Array {
+  const mac = newBytes(32);
+  hmacSha256(macKey, signed, mac);
+  return mac;
+}
+
 /** HKDF-SHA-256's first half (RFC 5869 2.2): the 32-byte pseudorandom key of `secret`, into `out`. */
 export function hkdfExtract(salt: Uint8Array, secret: Uint8Array, out: Uint8Array): void {
   hmacSha256(salt, secret, out);

@@ -1,8 +1,9 @@
 import sodium from 'sodium-native';
 
 import { HushError } from '../../protocol/errors.ts';
+import { equalBytes } from '../memory/plain-bytes.ts';
 import type { SecureArena, SecureBytes } from '../memory/secure-bytes.ts';
-import { createAesGcm } from './aes-gcm.ts';
+import { createAesGcm, type AesGcm } from './aes-gcm.ts';
 import { digestKeyInfo } from './contexts.ts';
 import {
   closeDeks,
@@ -14,14 +15,17 @@ import {
   openableRecord,
   sealingRecord,
 } from './dek-index.ts';
-import { hkdfSha256 } from './hmac.ts';
+import { type HeaderBody, serialiseHeader } from './header.ts';
+import { backupMacOf, hkdfSha256 } from './hmac.ts';
 import {
   addEntries,
+  type KeyEntry,
   type KeyRecord,
   type Keyset,
   type KeyState,
   type KeyUse,
   type NewEntry,
+  withoutDestroyedBytes,
 } from './keyset.ts';
 import { randomPublic } from './slot.ts';
 import { hexOf, utf8 } from './text.ts';
@@ -62,19 +66,48 @@ export interface Keyring {
   /** The DEK of one version. Throws KEY_DESTROYED; INTEGRITY when there never was one. */
   dek(keyring: string, tenant: string, version: number): Dek;
   hasLine(keyring: string, tenant: string): boolean;
+  /** What is known of one DEK; undefined where there never was one. */
+  record(keyring: string, tenant: string, version: number): KeyRecord | undefined;
+  /** The version of the newest DEK of a line, whatever its state; 0 where there is no such line. */
+  newestVersion(keyring: string, tenant: string): number;
+  /** The DEKs that were used since the profile was unlocked. */
+  openDeks(): readonly Dek[];
   /** All lines of DEKs, those of one keyring together. */
   lines(): readonly DekLine[];
   /**
    * A first DEK for lines that have none, and one more version for lines that do (`keys rotate`, or opening anew a line
-   * whose keys were destroyed: the caller decides which of the two it meant). Throws BAD_REQUEST for too long a name.
+   * whose keys were destroyed: the caller decides which of the two it meant). In the same change the keys of the ids
+   * `retired` seal no more. Throws BAD_REQUEST for too long a name.
    */
-  prepareDeks(lines: readonly DekLine[], note: KeyNote): PreparedChange;
+  prepareDeks(lines: readonly DekLine[], note: KeyNote, retired?: readonly string[]): PreparedChange;
+  /** The key (32 bytes, the caller's) that sealed values before there were data keys: from its birth here it only opens. */
+  prepareLegacyKey(key: Uint8Array, note: KeyNote): PreparedChange;
+  /** The version under which these 32 bytes are kept as a legacy key that can open; undefined if they are none. */
+  legacyVersion(key: Uint8Array): number | undefined;
+  /** The legacy key of one version. Throws KEY_DESTROYED; INTEGRITY when there never was one. */
+  legacyKey(version: number): AesGcm;
   /** One more version of the audit key. */
   prepareAuditKey(note: KeyNote): PreparedChange;
   /** New states for keys. Throws INTEGRITY for a state that has no way back. */
   prepareStates(changes: readonly StateChange[], note: KeyNote): PreparedChange;
+  /** All lines anew, a generation later, less the wrapped bytes of destroyed keys: they take the place of all before. */
+  prepareErasure(): PreparedChange;
+  /**
+   * An entry of the key set with its key wrapped under another key-wrapping key; a destroyed key loses its wrapped bytes.
+   * Throws INTEGRITY when it does not unwrap.
+   */
+  rewrapped(entry: KeyEntry, wrappingKey: Uint8Array): KeyEntry;
+  /**
+   * Goes on under another vault key: the same keys in a key set of the next generation, once file, vault and header hold
+   * it. The keyring owns both keys from then on, and wipes those before.
+   */
+  moveTo(parts: Omit<KeyringParts, 'arena'>): void;
   /** Makes a change true, once file and vault hold it. Throws CONFLICT when another came between. */
   commit(change: PreparedChange): void;
+  /** The bytes of the file of a header, under the MAC key of this vault key. Throws INTEGRITY for an invalid body. */
+  headerBytes(body: HeaderBody): Uint8Array;
+  /** HMAC-SHA-256 under the key of headers, of bytes that begin with the first line of a backup. */
+  backupMac(signed: Uint8Array): Uint8Array;
   /** Fills the 32 bytes of `out` with the digest key of a keyring (HKDF-SHA-256 of the digest root); the caller wipes. */
   digestKey(keyring: string, out: Uint8Array): void;
   /** The key of the names' hashes and of what freshness derives. Stays the keyring's to wipe. */
@@ -104,30 +137,52 @@ export function newKeyEntry(
   const key = arena.allocate(32);
   try {
     sodium.randombytes_buf(key.bytes);
-    const id = hexOf(randomPublic(8));
-    const wrapped = wrapKey(wrappingKey, vaultId, { id, use, keyring, tenant, version }, key.bytes);
-    return { type: 'key', id, use, keyring, tenant, version, wrapped, createdAt: at, by };
+    return wrappedEntry({ use, keyring, tenant, version }, key.bytes, { by, at }, { vaultId, wrappingKey });
   } finally {
     key.wipe();
   }
 }
 
+/** The entry of a key that there is already, under a random id; the key stays the caller's to wipe. */
+function wrappedEntry(
+  place: { readonly use: KeyUse; readonly version: number } & DekLine,
+  key: Uint8Array,
+  { by, at }: KeyNote,
+  { vaultId, wrappingKey }: { readonly vaultId: string; readonly wrappingKey: Uint8Array },
+): Extract<NewEntry, { type: 'key' }> {
+  const { use, keyring, tenant, version } = place;
+  const id = hexOf(randomPublic(8));
+  const wrapped = wrapKey(wrappingKey, vaultId, { id, ...place }, key);
+  return { type: 'key', id, use, keyring, tenant, version, wrapped, createdAt: at, by };
+}
+
+const stateEntry = (id: string, state: KeyState, { by, at }: KeyNote): NewEntry => ({
+  type: 'state',
+  key: id,
+  state,
+  at,
+  by,
+});
+
 /**
  * Opens the keys of a key set that has verified. A DEK is unwrapped when it is first used, into a cipher, and does not
  * stay in memory of ours. Throws INTEGRITY when a key that every profile has is missing or does not unwrap.
  */
-export function openKeyring({ keyset: opened, wrappingKey, macKey, arena }: KeyringParts): Keyring {
+export function openKeyring({ keyset: opened, arena, ...first }: KeyringParts): Keyring {
   const { vaultId } = opened;
+  let { wrappingKey, macKey } = first;
   let keyset = opened;
   let index: DekIndex = indexDeks(opened, new Map());
   let others = Map.groupBy(opened.keys.values(), ({ entry }) => entry.use);
   let open = true;
   const named = new Map<string, SecureBytes>();
+  const legacyKeys = new Map<number, AesGcm>();
 
   function close(): void {
     if (!open) return;
     open = false;
     closeDeks(index);
+    for (const cipher of legacyKeys.values()) cipher.close();
     for (const key of named.values()) key.wipe();
     wrappingKey.wipe();
     macKey.wipe();
@@ -171,13 +226,26 @@ export function openKeyring({ keyset: opened, wrappingKey, macKey, arena }: Keyr
     const { keyring, tenant, version } = record.entry;
     const present = line?.deks[version];
     if (present !== undefined) return present;
+    const dek: Dek = { keyring, tenant, version, cipher: cipherOf(record), opened: false };
+    if (line !== undefined) line.deks[version] = dek;
+    return dek;
+  }
+
+  function cipherOf(record: KeyRecord): AesGcm {
     const key = unwrap(record);
     try {
-      const dek: Dek = { keyring, tenant, version, cipher: createAesGcm(key.bytes) };
-      if (line !== undefined) line.deks[version] = dek;
-      return dek;
+      return createAesGcm(key.bytes);
     } finally {
       key.wipe();
+    }
+  }
+
+  function isKey(record: KeyRecord, key: Uint8Array): boolean {
+    const kept = unwrap(record);
+    try {
+      return equalBytes(kept.bytes, key);
+    } finally {
+      kept.wipe();
     }
   }
 
@@ -185,6 +253,17 @@ export function openKeyring({ keyset: opened, wrappingKey, macKey, arena }: Keyr
     checkOpen();
     const added = addEntries(keyset, entries, macKey.bytes);
     return { before: keyset, keyset: added.keyset, lines: added.lines };
+  }
+
+  function become(next: Keyset): void {
+    keyset = next;
+    index = indexDeks(keyset, index);
+    for (const { entry, state } of keyset.keys.values()) {
+      if (entry.use !== 'legacy' || state !== 'destroyed') continue;
+      legacyKeys.get(entry.version)?.close();
+      legacyKeys.delete(entry.version);
+    }
+    others = Map.groupBy(keyset.keys.values(), ({ entry }) => entry.use);
   }
 
   function newEntry(use: KeyUse, line: DekLine, version: number, note: KeyNote): NewEntry {
@@ -213,25 +292,87 @@ export function openKeyring({ keyset: opened, wrappingKey, macKey, arena }: Keyr
       return line?.deks[version] ?? dekOf(openableRecord(line, { keyring, tenant }, version), line);
     },
     hasLine: (keyring, tenant) => lineAt(keyring, tenant) !== undefined,
+    record: (keyring, tenant, version) => lineAt(keyring, tenant)?.records[version],
+    newestVersion: (keyring, tenant) => (lineAt(keyring, tenant)?.records.length ?? 1) - 1,
+    openDeks: () =>
+      [...index.values()].flatMap((tenants) =>
+        [...tenants.values()].flatMap(({ deks }) => deks.filter((dek) => dek !== undefined)),
+      ),
     lines: () =>
       [...index].flatMap(([keyring, tenants]) => [...tenants.keys()].map((tenant) => ({ keyring, tenant }))),
-    prepareDeks: (lines, note) =>
-      prepare(
-        lines.map((line) =>
+    prepareDeks: (lines, note, retired = []) =>
+      prepare([
+        ...lines.map((line) =>
           newEntry('dek', line, lineAt(line.keyring, line.tenant)?.records.length ?? 1, note),
         ),
-      ),
+        ...retired.map((id) => stateEntry(id, 'retired', note)),
+      ]),
+    prepareLegacyKey(key, note) {
+      checkOpen();
+      const place = {
+        use: 'legacy',
+        keyring: '',
+        tenant: '',
+        version: recordsOf('legacy').length + 1,
+      } as const;
+      const entry = wrappedEntry(place, key, note, { vaultId, wrappingKey: wrappingKey.bytes });
+      return prepare([entry, stateEntry(entry.id, 'retired', note)]);
+    },
+    legacyVersion(key) {
+      checkOpen();
+      const found = recordsOf('legacy').find((record) => record.state !== 'destroyed' && isKey(record, key));
+      return found?.entry.version;
+    },
+    legacyKey(version) {
+      checkOpen();
+      const record = recordsOf('legacy')[version - 1];
+      if (record === undefined) throw new HushError('INTEGRITY', `there never was a legacy key ${version}`);
+      if (record.state === 'destroyed')
+        throw new HushError('KEY_DESTROYED', `legacy key ${version} was destroyed`);
+      const cipher = legacyKeys.get(version) ?? cipherOf(record);
+      legacyKeys.set(version, cipher);
+      return cipher;
+    },
     prepareAuditKey: (note) =>
       prepare([newEntry('audit', { keyring: '', tenant: '' }, newestOf('audit').entry.version + 1, note)]),
     prepareStates: (changes, { by, at }) =>
-      prepare(changes.map(({ id, state }) => ({ type: 'state', key: id, state, at, by }))),
+      prepare(changes.map(({ id, state }) => stateEntry(id, state, { by, at }))),
+    prepareErasure() {
+      checkOpen();
+      const next = withoutDestroyedBytes(keyset, macKey.bytes);
+      return { before: keyset, keyset: next, lines: next.lines };
+    },
+    rewrapped(entry, under) {
+      checkOpen();
+      const record = keyset.keys.get(entry.id);
+      if (record === undefined || record.state === 'destroyed') return { ...entry, wrapped: '' };
+      const key = unwrap(record);
+      try {
+        return { ...entry, wrapped: wrapKey(under, vaultId, entry, key.bytes) };
+      } finally {
+        key.wipe();
+      }
+    },
+    moveTo(next) {
+      checkOpen();
+      wrappingKey.wipe();
+      macKey.wipe();
+      ({ wrappingKey, macKey } = next);
+      become(next.keyset);
+    },
     commit(change) {
       checkOpen();
       if (change.before !== keyset)
         throw new HushError('CONFLICT', 'another change of the key set came between');
-      keyset = change.keyset;
-      index = indexDeks(keyset, index);
-      others = Map.groupBy(keyset.keys.values(), ({ entry }) => entry.use);
+      become(change.keyset);
+    },
+    headerBytes(body) {
+      checkOpen();
+      return serialiseHeader(body, macKey.bytes);
+    },
+    backupMac(signed) {
+      checkOpen();
+      return backupMacOf(macKey.bytes, signed);
     },
     digestKey(keyring, out) {
       const root = namedKey(newestOf('digest'));

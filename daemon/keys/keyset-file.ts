@@ -3,7 +3,9 @@ import { appendAt, readGuardedFile, replaceFile } from './guarded-file.ts';
 import { type KeysetLines, keysetLimits } from './keyset.ts';
 import { utf8 } from './text.ts';
 
-const bytesOf = (lines: readonly string[]): Uint8Array => utf8(lines.map((line) => `${line}\n`).join(''));
+/** The bytes of the file of these lines. */
+export const keysetBytes = (lines: readonly string[]): Uint8Array =>
+  utf8(lines.map((line) => `${line}\n`).join(''));
 
 /** The lines of a key set file's bytes; a last one without LF is torn and left out. */
 export function splitKeyset(file: Uint8Array): KeysetLines {
@@ -24,7 +26,7 @@ export function readKeysetFile(path: string): KeysetLines {
 
 /** Puts a whole key set in place of the file, in one step (`init`, repair, a new generation). Throws UNAVAILABLE. */
 export function writeKeysetFile(path: string, lines: readonly string[]): void {
-  replaceFile(path, bytesOf(lines));
+  replaceFile(path, keysetBytes(lines));
 }
 
 /**
@@ -33,9 +35,9 @@ export function writeKeysetFile(path: string, lines: readonly string[]): void {
  * than `present`, UNSAFE_MODE, UNAVAILABLE; the keys of `added` must then not be used.
  */
 export function appendToKeysetFile(path: string, present: readonly string[], added: readonly string[]): void {
-  const bytes = bytesOf(added);
+  const bytes = keysetBytes(added);
   if (added.some((line) => utf8(line).length > keysetLimits.lineBytes)) {
     throw new HushError('TOO_LARGE', 'a line of the key set is too long');
   }
-  appendAt(path, bytesOf(present).length, bytes);
+  appendAt(path, keysetBytes(present).length, bytes);
 }

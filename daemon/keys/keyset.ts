@@ -7,8 +7,8 @@ import { refuseNewerFormat } from './header.ts';
 import { hmacSha256 } from './hmac.ts';
 import { bytesOfBase64, bytesOfHex, hexOf, utf8 } from './text.ts';
 
-/** What a key of the key set is for. */
-export type KeyUse = 'dek' | 'digest' | 'name-index' | 'audit';
+/** What a key of the key set is for; a `legacy` one sealed values before there were data keys, and only opens. */
+export type KeyUse = 'dek' | 'digest' | 'name-index' | 'audit' | 'legacy';
 
 /** `active` seals and opens, `retired` only opens, `destroyed` is gone for good; there is no way back. */
 export type KeyState = 'active' | 'retired' | 'destroyed';
@@ -22,7 +22,7 @@ const keyEntry = z.strictObject({
   seq: z.int().min(1),
   type: z.literal('key'),
   id: hex16,
-  use: z.enum(['dek', 'digest', 'name-index', 'audit']),
+  use: z.enum(['dek', 'digest', 'name-index', 'audit', 'legacy']),
   keyring: text,
   tenant: text,
   version: z.int().min(1).max(0xffffffff),
@@ -56,6 +56,8 @@ export interface KeyRecord {
   readonly state: KeyState;
   readonly stateAt: string;
   readonly stateBy: string;
+  /** When and by whom it was made to seal no more, if it ever was before it was destroyed. */
+  readonly retired?: { readonly at: string; readonly by: string };
 }
 
 /** A key set whose chain has verified. It never changes; `addEntries` gives the next one. */
@@ -88,9 +90,14 @@ function macOf(macKey: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array 
   return mac;
 }
 
+/** Throws NEWER_FORMAT when the first line of a key set says a higher number than ours. */
+export function refuseNewerKeyset(firstLine: string): void {
+  refuseNewerFormat(firstLine, magic, format, 'the key set');
+}
+
 /** The vault id and generation that a first line says. Throws NEWER_FORMAT, or INTEGRITY when it is none. */
 export function parseFirstLine(line: string): { readonly vaultId: string; readonly generation: number } {
-  refuseNewerFormat(line, magic, format, 'the key set');
+  refuseNewerKeyset(line);
   const [, vaultId, generation] = firstLinePattern.exec(line) ?? [];
   if (vaultId === undefined || generation === undefined) throw forged(1, 'is not the first of a key set');
   return { vaultId, generation: Number(generation) };
@@ -117,16 +124,36 @@ export function addEntries(
   entries: readonly NewEntry[],
   macKey: Uint8Array,
 ): { readonly keyset: Keyset; readonly lines: readonly string[] } {
-  const fold = startFold(keyset);
-  const lines = entries.map((entry) => {
-    const { seq, mac: previous } = fold.head;
-    const numbered = validEntry({ seq: seq + 1, ...entry });
-    const unsigned = JSON.stringify(numbered);
-    const mac = macOf(macKey, previous, utf8(unsigned));
-    fold.add(numbered, mac);
-    return `${unsigned.slice(0, -1)},"mac":"${hexOf(mac)}"}`;
-  });
-  return { keyset: fold.finish([...keyset.lines, ...lines]), lines };
+  const growing = growKeyset(keyset, macKey);
+  const lines = entries.map((entry) => growing.add(entry));
+  return { keyset: growing.finish(), lines };
+}
+
+/** A key set that gets one entry after the other. */
+export interface GrowingKeyset {
+  /** Puts an entry at the end and gives its line. Throws as `addEntries`. */
+  add(entry: NewEntry): string;
+  /** The key set with all that was added; nothing may be added after that. */
+  finish(): Keyset;
+}
+
+/** The key set with nothing added yet. */
+export function growKeyset(base: Keyset, macKey: Uint8Array): GrowingKeyset {
+  const fold = startFold(base);
+  const lines = [...base.lines];
+  return {
+    add(entry) {
+      const { seq, mac: previous } = fold.head;
+      const numbered = validEntry({ seq: seq + 1, ...entry });
+      const unsigned = JSON.stringify(numbered);
+      const mac = macOf(macKey, previous, utf8(unsigned));
+      fold.add(numbered, mac);
+      const line = `${unsigned.slice(0, -1)},"mac":"${hexOf(mac)}"}`;
+      lines.push(line);
+      return line;
+    },
+    finish: () => fold.finish(lines),
+  };
 }
 
 function validEntry(entry: unknown): KeysetEntry {
@@ -155,6 +182,32 @@ export function readKeyset(lines: readonly string[], vaultId: string, macKey: Ui
     fold.add(parseEntry(unsigned, fold.lineNumber()), expected);
   }
   return fold.finish(lines);
+}
+
+/** All entries of a key set, the oldest first. */
+export function entriesOf({ lines }: Keyset): readonly KeysetEntry[] {
+  return lines.slice(1).map((line, at) => entryOf(line, at + 2));
+}
+
+/** The entry of a line, counted from 1, of a key set that has verified. */
+export function entryOf(line: string, number: number): KeysetEntry {
+  const [, body] = linePattern.exec(line) ?? [];
+  return parseEntry(`${body}}`, number);
+}
+
+/** Whether a key set still holds the wrapped bytes of a key that was destroyed. */
+export function hasDestroyedBytes({ keys }: Keyset): boolean {
+  return [...keys.values()].some(({ entry, state }) => state === 'destroyed' && entry.wrapped !== '');
+}
+
+/** The same keys with the same history as a key set of the next generation, less the wrapped bytes of destroyed keys. */
+export function withoutDestroyedBytes(keyset: Keyset, macKey: Uint8Array): Keyset {
+  const entries = entriesOf(keyset).map((entry) =>
+    entry.type === 'key' && keyset.keys.get(entry.id)?.state === 'destroyed'
+      ? { ...entry, wrapped: '' }
+      : entry,
+  );
+  return addEntries(emptyKeyset(keyset.vaultId, keyset.generation + 1, macKey), entries, macKey).keyset;
 }
 
 const typeOfEntry = z.object({ type: z.string() });
@@ -210,7 +263,9 @@ function startFold(base: Keyset): Fold {
     if (record === undefined) throw forged(lineNumber(), 'speaks of a key that is not there');
     if (!after[record.state].includes(state))
       throw forged(lineNumber(), `makes a ${record.state} key ${state}`);
-    keys.set(key, { entry: record.entry, state, stateAt: at, stateBy: by });
+    const retired = state === 'retired' ? { at, by } : record.retired;
+    const now = { entry: record.entry, state, stateAt: at, stateBy: by };
+    keys.set(key, retired === undefined ? now : { ...now, retired });
   }
 
   return {
@@ -261,9 +316,38 @@ const isPrefix = (short: readonly string[], long: readonly string[]): boolean =>
 /**
  * One key set out of its two copies. Either rebuilds the other where one goes on where the other ends; after that
  * either may be used. Throws INTEGRITY when both are empty, when they contradict each other, or as `readKeyset` does;
- * then nothing may be repaired.
+ * then nothing is repaired, and if the vault's copy is whole, the hint says how that becomes the one that counts.
  */
 export function reconcile(
+  file: KeysetLines,
+  vaultLines: readonly string[],
+  vaultId: string,
+  macKey: Uint8Array,
+): Reconciled {
+  try {
+    return reconciled(file, vaultLines, vaultId, macKey);
+  } catch (error) {
+    if (!isTampering(error) || !isWhole(vaultLines, vaultId, macKey)) throw error;
+    const hint =
+      "move the profile's file keyset away, then hush unlock: the vault's copy is whole, and rebuilds it";
+    throw new HushError('INTEGRITY', error.message, { hint, cause: error });
+  }
+}
+
+const isTampering = (error: unknown): error is HushError =>
+  error instanceof HushError && error.code === 'INTEGRITY';
+
+function isWhole(lines: readonly string[], vaultId: string, macKey: Uint8Array): boolean {
+  try {
+    readKeyset(lines, vaultId, macKey);
+    return true;
+  } catch (error) {
+    if (error instanceof HushError) return false;
+    throw error;
+  }
+}
+
+function reconciled(
   file: KeysetLines,
   vaultLines: readonly string[],
   vaultId: string,

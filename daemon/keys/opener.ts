@@ -14,9 +14,10 @@ const unsealable = (what: string): HushError =>
     hint: 'restore the header from a backup that you trust',
   });
 
-/** The opener that is one slot: the vault key sealed to the slot's public half. */
-export function makeSingleOpener(vaultId: string, slot: Slot, vaultKey: Uint8Array): Opener {
-  const id = hexOf(randomPublic(8));
+const newId = (): string => hexOf(randomPublic(8));
+
+/** The opener that is one slot: the vault key sealed to the slot's public half. Its id is new unless it is given. */
+export function makeSingleOpener(vaultId: string, slot: Slot, vaultKey: Uint8Array, id = newId()): Opener {
   return {
     id,
     slots: [slot.id],
@@ -27,11 +28,15 @@ export function makeSingleOpener(vaultId: string, slot: Slot, vaultKey: Uint8Arr
 
 /**
  * The opener that takes all of two or more slots: its private half is the XOR of one random share a slot, each sealed
- * to its slot, so that all but one of them together say nothing.
+ * to its slot, so that all but one of them together say nothing. Its id is new unless it is given.
  */
-export function makeGroupOpener(vaultId: string, slots: readonly Slot[], vaultKey: Uint8Array): Opener {
+export function makeGroupOpener(
+  vaultId: string,
+  slots: readonly Slot[],
+  vaultKey: Uint8Array,
+  id = newId(),
+): Opener {
   if (slots.length < 2) throw new RangeError('a group has two slots or more');
-  const id = hexOf(randomPublic(8));
   const privateKey = newBytes(32);
   const share = newBytes(32);
   try {

@@ -53,6 +53,13 @@ export function isBoundedCost(cost: Argon2Cost): boolean {
   );
 }
 
+/** The cost that is at least the present one and the wanted one, in memory and in passes; undefined if that is no more. */
+export function raisedCost(present: Argon2Cost, wanted: Partial<Argon2Cost>): Argon2Cost | undefined {
+  const memoryKiB = Math.max(present.memoryKiB, wanted.memoryKiB ?? 0);
+  const passes = Math.max(present.passes, wanted.passes ?? 0);
+  return memoryKiB === present.memoryKiB && passes === present.passes ? undefined : { memoryKiB, passes };
+}
+
 function checkCost(cost: Argon2Cost, memoryCapKiB: number): void {
   if (!isBoundedCost(cost)) {
     throw new HushError('BAD_REQUEST', 'the cost of Argon2id is out of bounds', {

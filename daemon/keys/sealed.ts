@@ -51,7 +51,8 @@ export interface SealedHandle extends HandleFacts {
 
 const valueFormat = 1;
 const handleFormat = 2;
-const newestFormat = 2;
+/** That of a value that a legacy key sealed (see `legacy-value.ts`). */
+const newestFormat = 3;
 /** What releases to come may write; a byte beyond is no format but damage. */
 const lastReservedFormat = 15;
 const aes256Gcm = 1;
@@ -125,8 +126,16 @@ export function parseSealedHandle(ciphertext: string): SealedHandle {
 
 /** Seals and opens the values and handles of one vault. */
 export interface Sealer {
-  /** The sealed form of a stored value or of its metadata, under a DEK of the line that stored secrets use. */
-  sealValue(dek: Dek, place: StoredPlace, plain: Uint8Array): Uint8Array;
+  /**
+   * The sealed form of a stored value or of its metadata, under a DEK of the line that stored secrets use; `form` gives
+   * its memory, new bytes by default.
+   */
+  sealValue(
+    dek: Dek,
+    place: StoredPlace,
+    plain: Uint8Array,
+    form?: (length: number) => Uint8Array,
+  ): Uint8Array;
   /**
    * The plaintext, in `out` (of `plainLength` bytes; it may lie in a reply) or in new bytes outside V8's heap. The caller
    * wipes it. Throws INTEGRITY, and `out` is all zeros.
@@ -184,8 +193,8 @@ export function createSealer(
   }
 
   return {
-    sealValue(dek, place, plain) {
-      const form = newBytes(sealedValueOverhead + plain.length);
+    sealValue(dek, place, plain, take = newBytes) {
+      const form = take(sealedValueOverhead + plain.length);
       form[0] = valueFormat;
       form[1] = aes256Gcm;
       putU32(form, 2, dek.version);

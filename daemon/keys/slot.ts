@@ -1,7 +1,7 @@
 import sodium from 'sodium-native';
 
 import { HushError } from '../../protocol/errors.ts';
-import { newBytes } from '../memory/plain-bytes.ts';
+import { equalBytes, newBytes } from '../memory/plain-bytes.ts';
 import type { SecureArena, SecureBytes } from '../memory/secure-bytes.ts';
 import { slotKeyInfo } from './contexts.ts';
 import type { Slot, SlotKdf } from './header.ts';
@@ -65,6 +65,21 @@ export async function deriveSlotKey(
   }
 }
 
+/** Whether a credential is that of a slot. Throws as `deriveSlotKey` does. */
+export async function fitsSlot(
+  credential: Credential,
+  slot: Slot,
+  arena: SecureArena,
+  argon2Queue: Argon2Queue,
+): Promise<boolean> {
+  const privateKey = await deriveSlotKey(credential, slot.kdf, arena, argon2Queue);
+  try {
+    return equalBytes(publicKeyOf(privateKey.bytes), checkedBase64(slot.public));
+  } finally {
+    privateKey.wipe();
+  }
+}
+
 /** `length` random bytes that are no secret: an id or a salt. */
 export function randomPublic(length: number): Uint8Array {
   const bytes = newBytes(length);
@@ -102,4 +117,20 @@ export async function makeSlot(
     kdf,
   };
   return { slot, privateKey };
+}
+
+/**
+ * The same slot for another credential of its kind, or at another cost: id, label and time stay, the salt is new.
+ * Throws as `deriveSlotKey` does.
+ */
+export async function remakeSlot(
+  { id, label, createdAt }: Slot,
+  credential: Credential,
+  cost: Argon2Cost,
+  arena: SecureArena,
+  argon2Queue: Argon2Queue,
+): Promise<Slot> {
+  const { slot, privateKey } = await makeSlot(credential, { label, createdAt, cost }, arena, argon2Queue);
+  privateKey.wipe();
+  return { ...slot, id };
 }

@@ -1,34 +1,16 @@
 import { HushError } from '../../protocol/errors.ts';
 import type { SecretPath } from '../../protocol/names.ts';
-import type { Limits, OperationName, ParamsOf, ResultOf } from '../../protocol/index.ts';
-import type { Peer } from '../peer.ts';
-import type { Profiles } from '../profiles/profiles.ts';
+import type { OperationName } from '../../protocol/index.ts';
+import { wipe } from '../memory/plain-bytes.ts';
 import type { Coordinate } from '../vault/handles.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { Call, CallOf } from './call.ts';
-
-/** What a handler may use. */
-export interface Context {
-  readonly peer: Peer;
-  readonly profiles: Profiles;
-  /** The limits that `hello` told. */
-  readonly limits: Limits;
-  readonly status: (peer: Peer, profile: string | undefined) => ResultOf<'status'>;
-  /** Begins to stop the daemon; answers its pid. */
-  readonly stop: () => number;
-}
-
-/** What a handler gives: the result, and the vault's commit counter if it changed the vault. */
-export interface Answer<Name extends OperationName = OperationName> {
-  readonly result: ResultOf<Name>;
-  readonly commit?: number;
-}
-
-type Handler<Name extends OperationName> = (
-  params: ParamsOf<Name>,
-  context: Context,
-  call: CallOf<Name>,
-) => Answer<Name> | Promise<Answer<Name>>;
+import type { Answer, Context, Handler, Handlers } from './handler.ts';
+import { backupHandlers } from './backup.ts';
+import { keyHandlers } from './keys.ts';
+import { slotHandlers } from './slots.ts';
+import { tenantHandlers } from './tenants.ts';
+import { vaultKeyHandlers } from './vault-key.ts';
 
 /** Operations that end inside the connection (hello) or the dispatcher (batch), and have no handler. */
 type Handled = Exclude<OperationName, 'hello' | 'batch'>;
@@ -54,14 +36,18 @@ const tenantGate =
   (tenant: string): boolean =>
     peer.allows(profile, { kind: 'crypto', keyring, namespace, key, tenant });
 
-const handlers: { readonly [Name in Handled]: Handler<Name> } = {
+const handlers: Handlers<Handled> = {
+  ...slotHandlers,
+
   status: ({ profile }, context) => ({ result: context.status(context.peer, profile) }),
 
-  unlock: async ({ profile, credentials, acceptRollback }, { peer, profiles }) => {
+  unlock: async ({ profile, credentials, acceptRollback }, context) => {
+    const { peer, profiles } = context;
     if (acceptRollback !== undefined && !peer.allows(profile, { kind: 'admin' })) {
       throw new HushError('ACCESS_DENIED', 'to accept a rollback takes the right admin');
     }
-    return { result: await profiles.unlock(profile, credentials, acceptRollback) };
+    const { raised, ...result } = await profiles.unlock(profile, credentials, acceptRollback);
+    return { result, ...(raised ? { commit: vaultOf(context, profile).commitCounter() } : {}) };
   },
 
   lock: ({ profile }, { profiles }) => ({ result: { already: !profiles.lock(profile) } }),
@@ -123,18 +109,28 @@ const handlers: { readonly [Name in Handled]: Handler<Name> } = {
     },
   }),
 
+  'crypto.adopt': (params, context) => {
+    const { profile, handle, oldKey } = params;
+    try {
+      const vault = vaultOf(context, profile);
+      const { plaintextBytes } = context.limits;
+      return {
+        result: { handle: vault.adopt(params, handle, oldKey, plaintextBytes, tenantGate(context, params)) },
+      };
+    } finally {
+      wipe(oldKey);
+    }
+  },
+
   'crypto.digestKey': ({ profile, keyring }, context) => {
     const vault = vaultOf(context, profile);
     return { result: { key: vault.digestKey(keyring), vaultId: vault.vaultId } };
   },
 
-  'keys.rotate': ({ profile, keyring }, context) => {
-    const { commit, ...result } = vaultOf(context, profile).rotateKeys(
-      keyring ?? 'default',
-      context.peer.identity.name,
-    );
-    return { result, commit };
-  },
+  ...keyHandlers,
+  ...tenantHandlers,
+  ...vaultKeyHandlers,
+  ...backupHandlers,
 
   'daemon.stop': (_params, context) => ({ result: { pid: context.stop() } }),
 };

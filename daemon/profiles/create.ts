@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, rmSync, lstatSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, lstatSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { HushError } from '../../protocol/errors.ts';
@@ -31,6 +31,14 @@ export interface NewProfile {
 
 /** Folders that an `init` cut off half-way has left. */
 const unfinished = /^\.new-[0-9a-f]{16}$/;
+/** A folder of a name that no profile can have, for what is not finished. */
+export function newFolderIn(folder: string): string {
+  const path = join(folder, `.new-${randomBytes(8).toString('hex')}`);
+  mkdirSync(path, { mode: 0o700 });
+  chmodSync(path, 0o700);
+  return path;
+}
+
 /** How old such a folder must be before it cannot belong to an `init` that still runs. */
 const unfinishedMs = 3_600_000;
 
@@ -47,8 +55,7 @@ export async function createProfile(request: NewProfile): Promise<{ readonly vau
   refuseExisting(place.folder, name);
   removeUnfinished(paths.profiles);
 
-  const folder = join(paths.profiles, `.new-${randomBytes(8).toString('hex')}`);
-  mkdirSync(folder, { mode: 0o700 });
+  const folder = newFolderIn(paths.profiles);
   const files = {
     ...place,
     folder,
@@ -115,7 +122,8 @@ function refuseExisting(folder: string, name: string): void {
   if (lstatSync(folder, { throwIfNoEntry: false }) !== undefined) throw exists(name);
 }
 
-function removeUnfinished(folder: string): void {
+/** Removes what an `init` or a restore that was cut off has left in a folder of profiles, or of their audits. */
+export function removeUnfinished(folder: string): void {
   for (const entry of readdirSync(folder)) {
     if (!unfinished.test(entry)) continue;
     const path = join(folder, entry);

@@ -2,6 +2,7 @@ import { closeSync, constants, existsSync, readdirSync, rmSync } from 'node:fs';
 import { HushError } from '../../protocol/errors.ts';
 import { isProfileName, type ProfileName } from '../../protocol/names.ts';
 import { openChain, type Chain } from '../audit/chain.ts';
+import type { ChainHead } from '../audit/records.ts';
 import { profileConfigOf, type CacheConfig, type Config } from '../config/config.ts';
 import type { ProfileState } from '../gates/gate.ts';
 import { diskError } from '../home/disk-errors.ts';
@@ -10,15 +11,21 @@ import { checkHome, type HomeProblem } from '../home/inspection.ts';
 import { profilePathsOf, type HomePaths, type ProfilePaths } from '../home/paths.ts';
 import { openSafeFile, unsafeError } from '../home/safety.ts';
 import type { JournalChain } from '../journal.ts';
+import { readHeaderFile } from '../keys/header-file.ts';
+import type { HeaderBody, Slot } from '../keys/header.ts';
 import type { Argon2Queue } from '../keys/passphrase.ts';
 import { checkCredential, type Credential } from '../keys/slot.ts';
 import { collectGarbage } from '../memory/collect.ts';
 import type { Scratch } from '../memory/scratch.ts';
-import type { SecureArena, SecureBytes } from '../memory/secure-bytes.ts';
+import type { SecureArena } from '../memory/secure-bytes.ts';
+import type { ResealingEvent } from '../vault/resealing.ts';
 import type { Vault } from '../vault/vault.ts';
 import { setAsideAudit } from './create.ts';
+import { withCopies } from './credential-copies.ts';
 import { doomFolder, removeDoomed } from './destroy.ts';
 import { openSession, type Session } from './session.ts';
+import type { Raised } from './slots.ts';
+import type { UpkeepEvent } from './upkeep.ts';
 
 /** What is known of one profile, for `status`. */
 export interface ProfileFacts {
@@ -33,19 +40,49 @@ export interface Profiles {
   state(name: string): ProfileState;
   /** All that there are, in the order of their names. */
   facts(): readonly ProfileFacts[];
+  /**
+   * What opens a profile: each of the list alone, the members of one together. From its header, which is not proved
+   * while it is locked; undefined where that cannot be read.
+   */
+  opensWith(name: string): readonly (readonly Pick<Slot, 'kind' | 'label'>[])[] | undefined;
   /** The vault of an unlocked profile. Throws LOCKED. */
   vault(name: string): Vault;
   /**
    * Opens a profile. The credentials are copied at once and the copies wiped at the end. Rejects as `openSession`
-   * does, with NO_SUCH_PROFILE and PROFILE_INACTIVE before anything is tried.
+   * does, with NO_SUCH_PROFILE and PROFILE_INACTIVE before anything is tried, and with CONFLICT when the profile is
+   * locked before it is open. `raised`: whether it has put another header in place, with a dearer Argon2id.
    */
   unlock(
     name: string,
     credentials: readonly Credential[],
     acceptRollback: string | undefined,
-  ): Promise<{ vaultId: string; already: boolean }>;
+  ): Promise<{ vaultId: string; already: boolean; raised: boolean }>;
+  /** The keys and the vault of an unlocked profile. Throws LOCKED. */
+  session(name: string): Session;
+  /**
+   * Runs a change of a profile's keys or header, one at a time: `what` names it to whoever comes while it is under way,
+   * and is refused with CONFLICT. A lock meanwhile closes the session under it, so that its next step throws LOCKED;
+   * work that takes long looks at the signal.
+   */
+  change<Result>(
+    name: string,
+    what: string,
+    work: (session: Session, signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result>;
+  /** Ends the changes of keys or headers that take long, before their time: the daemon stops. */
+  stopChanges(): void;
+  /**
+   * Seals and syncs the audit of an unlocked profile, and has the vault remember its end: vault, header and audit are
+   * then of one moment. Answers the file of the audit and its last record. Throws LOCKED, UNAVAILABLE.
+   */
+  settle(name: string): { readonly auditFile: string; readonly head: ChainHead };
   /** Locks; false if it was locked. Throws NO_SUCH_PROFILE. */
   lock(name: string): boolean;
+  /**
+   * Locks all profiles that `may` says, and ends what waits to unlock them; tells of each whether it was locked before.
+   * One that fails to close in order does not keep the others open.
+   */
+  lockAll(may: (name: string) => boolean): readonly { readonly name: string; readonly already: boolean }[];
   /** Takes deactivation back; false if the profile was active. */
   activate(name: string): boolean;
   /** Locks, and keeps locked until `activate`; false if it was so already. */
@@ -55,9 +92,14 @@ export interface Profiles {
   /** The chain of a profile that exists and whose audit can be opened, else the daemon's own. */
   chainOf(name: string | undefined): JournalChain;
   chains(): Iterable<JournalChain>;
+  /** Has every unlocked profile look after itself; to be called once a second. */
+  tick(): void;
   /** Locks everything and closes the chains. */
   close(): Promise<void>;
 }
+
+const membersOf = ({ openers, slots }: HeaderBody): Slot[][] =>
+  openers.map((opener) => slots.filter(({ id }) => opener.slots.includes(id)));
 
 /** Each waiting unlock holds its credentials in the arena. */
 const mostWaiting = 8;
@@ -74,6 +116,10 @@ interface ProfilesParts {
   readonly scratch: Scratch;
   /** Told when a profile was locked without its last audit records being sealed. */
   readonly onUnsealed: (profile: string, error: unknown) => void;
+  /** Told of each slot whose Argon2id an unlock has raised, or could not raise. */
+  readonly onRaised: (profile: string, outcome: Raised) => void;
+  /** Told of what an unlocked profile did by itself, or could not do. */
+  readonly onUpkeep: (profile: string, event: UpkeepEvent | ResealingEvent) => void;
 }
 
 interface Profile {
@@ -85,6 +131,8 @@ interface Profile {
   unlocking: Promise<unknown>;
   /** How many unlocks are under way or wait. */
   waiting: number;
+  /** The change of keys or header that is under way. */
+  changing: { readonly what: string; readonly ending: AbortController } | undefined;
   /** Grows with each lock, so that an unlock under way notices that it was overtaken. */
   locks: number;
   chain: (JournalChain & { readonly chain: Chain }) | undefined;
@@ -105,6 +153,9 @@ export function createProfiles(parts: ProfilesParts): Profiles {
   const noSuchProfile = (name: string): HushError =>
     new HushError('NO_SUCH_PROFILE', `there is no profile ${name}`, { hint: `hush init -p ${name}` });
 
+  const lockedMeanwhile = (name: string): HushError =>
+    new HushError('CONFLICT', `the profile ${name} was locked meanwhile`, { hint: `hush unlock -p ${name}` });
+
   const find = (name: string): Profile | undefined => {
     const profile = known.get(name);
     if (profile !== undefined) return profile;
@@ -119,6 +170,7 @@ export function createProfiles(parts: ProfilesParts): Profiles {
       session: undefined,
       unlocking: Promise.resolve(),
       waiting: 0,
+      changing: undefined,
       locks: 0,
       chain: undefined,
     };
@@ -167,10 +219,18 @@ export function createProfiles(parts: ProfilesParts): Profiles {
     return own.length === 0 ? undefined : unsafeError(own);
   };
 
-  const open = async (profile: Profile, credentials: readonly Credential[], accept: string | undefined) => {
-    // It may have been deleted while this unlock waited for the one before.
+  const open = async (
+    profile: Profile,
+    credentials: readonly Credential[],
+    accept: string | undefined,
+    locks: number,
+  ) => {
+    // It may have been deleted or locked while this unlock waited for the one before.
     if (known.get(profile.name) !== profile) throw noSuchProfile(profile.name);
-    if (profile.session !== undefined) return { vaultId: profile.session.vault.vaultId, already: true };
+    if (profile.locks !== locks) throw lockedMeanwhile(profile.name);
+    if (profile.session !== undefined) {
+      return { vaultId: profile.session.vault.vaultId, already: true, raised: false };
+    }
     if (!profile.active) {
       throw new HushError('PROFILE_INACTIVE', `the profile ${profile.name} is deactivated`, {
         hint: `hush profile activate ${profile.name}`,
@@ -179,7 +239,7 @@ export function createProfiles(parts: ProfilesParts): Profiles {
     const problem = problemIn(checkHome(paths), profile.name);
     if (problem !== undefined) throw problem;
     const chain = chainInPlace(profile);
-    const { locks } = profile;
+    let raised = false;
     const session = await openSession(
       {
         name: profile.name,
@@ -191,45 +251,70 @@ export function createProfiles(parts: ProfilesParts): Profiles {
         cache: parts.cache(),
         maxTenants: profileConfigOf(parts.config(), profile.name).maxTenants,
         acceptRollback: accept,
+        rotationRule: () => profileConfigOf(parts.config(), profile.name).rotation,
+        onUpkeep: (event) => {
+          parts.onUpkeep(profile.name, event);
+        },
+        wantedCost: () => {
+          const { memoryMib, passes } = parts.config().kdf;
+          return {
+            ...(memoryMib === undefined ? {} : { memoryKiB: memoryMib * 1024 }),
+            ...(passes === undefined ? {} : { passes }),
+          };
+        },
+        onRaised: (outcome) => {
+          raised ||= 'cost' in outcome;
+          parts.onRaised(profile.name, outcome);
+        },
       },
       credentials,
     );
     if (profile.locks !== locks) {
       session.close();
-      throw new HushError('CONFLICT', `the profile ${profile.name} was locked meanwhile`, {
-        hint: 'hush unlock',
-      });
+      throw lockedMeanwhile(profile.name);
     }
     profile.session = session;
-    return { vaultId: session.vault.vaultId, already: false };
+    session.upkeep.begin();
+    return { vaultId: session.vault.vaultId, already: false, raised };
   };
 
   const unlock: Profiles['unlock'] = async (name, credentials, acceptRollback) => {
-    const copies: (Credential & { readonly copy: SecureBytes })[] = [];
-    try {
-      const profile = require(name);
-      for (const credential of credentials) checkCredential(credential);
-      for (const { kind, secret } of credentials) {
-        const copy = arena.allocate(secret.byteLength);
-        copies.push({ kind, copy, secret: copy.bytes });
-        copy.bytes.set(secret);
-      }
+    const profile = require(name);
+    for (const credential of credentials) checkCredential(credential);
+    return withCopies(arena, credentials, (copies) => {
       if (profile.waiting >= mostWaiting) {
         throw new HushError('LIMIT_EXCEEDED', `${mostWaiting} unlocks of this profile are under way`, {
           hint: 'wait, then try again',
         });
       }
       profile.waiting++;
-      const before = profile.unlocking;
-      const attempt = before.then(() => open(profile, copies, acceptRollback));
+      const { locks } = profile;
+      const attempt = profile.unlocking.then(() => open(profile, copies, acceptRollback, locks));
       const ended = (): void => {
         profile.waiting--;
       };
       profile.unlocking = attempt.then(ended, ended);
-      return await attempt;
-    } finally {
-      for (const { copy } of copies) copy.wipe();
-    }
+      return attempt;
+    });
+  };
+
+  const sessionOf = (name: string): Session => {
+    const session = find(name)?.session;
+    if (session !== undefined) return session;
+    throw new HushError('LOCKED', `the profile ${name} is locked`, { hint: `hush unlock -p ${name}` });
+  };
+
+  const settle = (profile: Profile, session: Session): Chain => {
+    const { chain } = chainOf(profile);
+    chain.flush();
+    // A head that the vault remembers must have a seal before it, or it looks as if the seals were cut off.
+    const isKnown = session.vault.auditHead()?.hash === chain.head().hash;
+    if (chain.unsealed() > 0 || !isKnown) chain.seal(session.sealState(), session.auditKey());
+    // So that the last records before a lock cannot be cut off without a trace.
+    chain.syncNow();
+    session.vault.noteAuditHead(chain.syncedHead());
+    session.vault.persistAuditHead();
+    return chain;
   };
 
   const lockProfile = (profile: Profile): boolean => {
@@ -238,15 +323,8 @@ export function createProfiles(parts: ProfilesParts): Profiles {
     if (session === undefined) return false;
     profile.session = undefined;
     try {
-      const { chain } = chainOf(profile);
-      chain.flush();
-      // A head that the vault remembers must have a seal before it, or it looks as if the seals were cut off.
-      const isKnown = session.vault.auditHead()?.hash === chain.head().hash;
-      if (chain.unsealed() > 0 || !isKnown) chain.seal(session.sealState(), session.auditKey());
-      // So that the last records before a lock cannot be cut off without a trace.
-      chain.syncNow();
-      session.vault.noteAuditHead(chain.syncedHead());
-      session.vault.persistAuditHead();
+      session.upkeep.end();
+      settle(profile, session);
     } catch (error) {
       parts.onUnsealed(profile.name, error);
     } finally {
@@ -286,15 +364,74 @@ export function createProfiles(parts: ProfilesParts): Profiles {
         return [{ name, state, problem: problemIn(problems, name)?.message, session: profile.session }];
       });
     },
-    vault(name) {
-      const session = find(name)?.session;
-      if (session === undefined) {
-        throw new HushError('LOCKED', `the profile ${name} is locked`, { hint: `hush unlock -p ${name}` });
+    opensWith(name) {
+      const profile = require(name);
+      try {
+        return membersOf(profile.session?.header() ?? readHeaderFile(profile.paths.header).body);
+      } catch (error) {
+        // An unlock tells what is wrong with it.
+        if (error instanceof HushError) return undefined;
+        throw error;
       }
-      return session.vault;
+    },
+    vault: (name) => sessionOf(name).vault,
+    session: sessionOf,
+    async change(name, what, work) {
+      const session = sessionOf(name);
+      const profile = require(name);
+      if (profile.changing !== undefined) {
+        throw new HushError(
+          'CONFLICT',
+          `another change of this profile's keys is under way: ${profile.changing.what}`,
+          {
+            hint: 'wait until it is done, then try again',
+          },
+        );
+      }
+      const ending = new AbortController();
+      profile.changing = { what, ending };
+      try {
+        return await work(session, ending.signal);
+      } finally {
+        profile.changing = undefined;
+      }
+    },
+    stopChanges() {
+      const reason = new HushError('UNAVAILABLE', 'the daemon stops; nothing was changed', {
+        hint: 'hush start',
+      });
+      for (const { changing } of known.values()) changing?.ending.abort(reason);
     },
     unlock,
+    settle(name) {
+      const chain = settle(require(name), sessionOf(name));
+      return { auditFile: chain.file, head: chain.head() };
+    },
     lock: (name) => lockProfile(require(name)),
+    lockAll(may) {
+      // Those that were used since the start can be open; the rest is told of, and cannot keep them from being locked.
+      const locked = new Map<string, boolean>();
+      const problems: unknown[] = [];
+      for (const profile of known.values()) {
+        if (!may(profile.name)) continue;
+        try {
+          locked.set(profile.name, !lockProfile(profile));
+        } catch (error) {
+          problems.push(error);
+        }
+      }
+      if (problems.length > 0) throw problems[0];
+      try {
+        for (const name of readdirSync(paths.profiles).filter(isProfileName)) {
+          if (!known.has(name) && may(name)) locked.set(name, true);
+        }
+      } catch (error) {
+        throw diskError('what was open is locked; the other profiles cannot be listed', error);
+      }
+      return [...locked]
+        .map(([name, already]) => ({ name, already }))
+        .sort((a, b) => (a.name < b.name ? -1 : 1));
+    },
     activate: (name) => requireActiveFlag(require(name), true),
     deactivate(name) {
       const profile = require(name);
@@ -327,6 +464,9 @@ export function createProfiles(parts: ProfilesParts): Profiles {
     *chains() {
       yield daemonChain;
       for (const { chain } of known.values()) if (chain !== undefined) yield chain;
+    },
+    tick() {
+      for (const { session, changing } of known.values()) session?.upkeep.tick(changing === undefined);
     },
     async close() {
       for (const profile of known.values()) lockProfile(profile);

@@ -1,27 +1,61 @@
 import { HushError } from '../../protocol/errors.ts';
 import type { AuditKey, SealState } from '../audit/seals.ts';
 import type { Chain } from '../audit/chain.ts';
-import type { CacheConfig } from '../config/config.ts';
+import { processPrefix } from '../audit/opening.ts';
+import type { CacheConfig, RotationConfig } from '../config/config.ts';
 import type { ProfilePaths } from '../home/paths.ts';
+import { auditKeyId, auditSecretOf } from './audit-keys.ts';
+import { createHeaderFile } from './header-in-place.ts';
 import { readHeaderFile } from '../keys/header-file.ts';
-import type { Header } from '../keys/header.ts';
+import type { Header, HeaderBody } from '../keys/header.ts';
 import { openKeyring, type Keyring } from '../keys/keyring.ts';
 import { readKeysetFile, writeKeysetFile, appendToKeysetFile } from '../keys/keyset-file.ts';
-import { reconcile } from '../keys/keyset.ts';
+import { reconcile, refuseNewerKeyset } from '../keys/keyset.ts';
 import { openHeader } from '../keys/open.ts';
-import type { Argon2Queue } from '../keys/passphrase.ts';
+import type { Argon2Cost, Argon2Queue } from '../keys/passphrase.ts';
 import type { Credential } from '../keys/slot.ts';
 import { deriveSubkeys } from '../keys/subkeys.ts';
+import { wipeVaultKey } from '../keys/vault-key.ts';
 import type { Scratch } from '../memory/scratch.ts';
 import type { SecureArena } from '../memory/secure-bytes.ts';
+import type { StoreSnapshot } from '../stores/file-snapshot.ts';
+import { vaultFormat } from '../stores/schema.ts';
 import { openSqlcipherStore } from '../stores/sqlcipher.ts';
-import { openVault, type Vault } from '../vault/vault.ts';
+import type { SecretsStore } from '../stores/store.ts';
+import type { ResealingEvent } from '../vault/resealing.ts';
+import { checkVault, openVault, type Vault, type VaultState } from '../vault/vault.ts';
+import { migrateVault, type MigrationParts } from './migrate.ts';
+import { filesOf, refuseOlderHeader, removeLeftovers } from './profile-files.ts';
 import { checkFreshness } from './rollback.ts';
+import { rotateVaultKey, type RotatedVault, type VaultRotation } from './rotate-vault.ts';
+import { createUpkeep, type Upkeep, type UpkeepEvent } from './upkeep.ts';
+import { createSlots, type Raised, type Slots } from './slots.ts';
 
 /** The keys and the vault of an unlocked profile. */
 export interface Session {
   readonly vault: Vault;
   readonly unlockedAt: string;
+  readonly keyring: Keyring;
+  /** The header as it stands; its MAC has verified. */
+  header(): HeaderBody;
+  /**
+   * Puts the next header in place, which commits whatever it stands for. Throws CONFLICT unless its generation is the
+   * one after, INTEGRITY when the file is not the one that was last read or written here, UNAVAILABLE when the disk
+   * refuses, LOCKED after `close`.
+   */
+  putHeader(next: HeaderBody): void;
+  /** When the config wants keys to be followed by new ones. */
+  readonly rotationRule: () => RotationConfig;
+  /** What the profile does by itself while it is unlocked. */
+  readonly upkeep: Upkeep;
+  /** Who can open the profile, and how that is changed. */
+  readonly slots: Slots;
+  /** The vault's file after the last commit, to be copied while others follow. Throws CONFLICT, UNAVAILABLE. */
+  snapshot(): StoreSnapshot;
+  /** See `rotateVaultKey`; one change of keys or header at a time, see `Profiles.change`. */
+  rotateVaultKey(signal: AbortSignal): Promise<RotatedVault>;
+  /** How far it is; undefined while none is under way. */
+  vaultRotation(): VaultRotation | undefined;
   /** What a seal of the audit vouches for now. */
   sealState(): SealState;
   auditKey(): AuditKey;
@@ -41,15 +75,23 @@ export interface SessionParts {
   readonly maxTenants: number;
   /** The id of the rollback that the operator takes on purpose. */
   readonly acceptRollback: string | undefined;
+  /** When the config wants keys to be followed by new ones. */
+  readonly rotationRule: () => RotationConfig;
+  /** Told of what the profile did by itself, or could not do. */
+  readonly onUpkeep: (event: UpkeepEvent | ResealingEvent) => void;
+  /** What the config asks of Argon2id. */
+  readonly wantedCost: () => Partial<Argon2Cost>;
+  /** Told of each slot whose Argon2id this unlock has raised, or could not raise. */
+  readonly onRaised: (outcome: Raised) => void;
 }
 
-/** The id by which seals name an audit key. */
-const auditKeyId = (version: number): string => `v${version}`;
-
-function auditKeyOf(keyring: Keyring, id: string): Uint8Array | undefined {
-  const version = /^v([1-9][0-9]{0,8})$/.exec(id)?.[1];
-  return version === undefined ? undefined : keyring.auditKeyOf(Number(version)).bytes;
-}
+/** Puts what happens to the profile's files at its unlock on record at once: it stays even if the unlock fails later. */
+const noteTo =
+  ({ name, chain }: SessionParts): MigrationParts['note'] =>
+  (event, detail) => {
+    chain.append({ event, who: processPrefix(), profile: name, outcome: 'ok', detail });
+    chain.flush();
+  };
 
 /**
  * Opens a profile: header, keys, key set, vault, and whether all of it is the newest that the audit knows. The
@@ -58,38 +100,66 @@ function auditKeyOf(keyring: Keyring, id: string): Uint8Array | undefined {
  */
 export async function openSession(parts: SessionParts, credentials: readonly Credential[]): Promise<Session> {
   const header = readHeaderFile(parts.paths.header);
-  const { vaultKey } = await openHeader(header, credentials, parts.arena, parts.argon2Queue);
+  const opened = await openHeader(header, credentials, parts.arena, parts.argon2Queue);
   try {
-    return await openWith(parts, header, vaultKey.bytes);
+    const session = await openWith(parts, header, opened.vaultKey.bytes);
+    await session.slots.raise(opened, parts.onRaised);
+    return session;
   } finally {
-    vaultKey.wipe();
+    wipeVaultKey(opened.vaultKey);
   }
 }
 
 async function openWith(parts: SessionParts, header: Header, vaultKey: Uint8Array): Promise<Session> {
   const { paths, arena } = parts;
   const { vaultId, generation } = header.body;
+  const place = createHeaderFile(paths.header, header);
   const subkeys = deriveSubkeys(vaultKey, arena);
   const undo: (() => void)[] = [() => subkeys.wipe()];
   const rollBack = (): void => {
     for (const step of undo.reverse()) step();
   };
   try {
-    const store = openSqlcipherStore({
-      path: paths.vault,
-      label: `profiles/${parts.name}/vault.db`,
+    refuseOlderHeader(paths.folder, header.body.files);
+    let files = filesOf(paths.folder, header.body.files);
+    const vaultFile = {
+      path: files.vault,
+      label: `profiles/${parts.name}/${header.body.files.vault}`,
       key: subkeys.vaultFileKey.bytes,
-    });
+    };
+    const linesInFile = readKeysetFile(files.keyset);
+    // A newer key set is refused before anything else is opened, for to open the vault may write to it.
+    if (linesInFile.lines[0] !== undefined) refuseNewerKeyset(linesInFile.lines[0]);
+    let store = openSqlcipherStore(vaultFile);
     undo.push(() => store.close());
     const lines = store.keysetLines();
     const { keyset, fileNeedsRepair, fileIsOlder } = reconcile(
-      readKeysetFile(paths.keyset),
+      linesInFile,
       lines,
       vaultId,
       subkeys.macKey.bytes,
     );
     const keyring = openKeyring({ keyset, wrappingKey: subkeys.wrappingKey, macKey: subkeys.macKey, arena });
     undo.push(() => keyring.close());
+    const requireNewest = ({ commit, auditHead }: VaultState): Promise<void> =>
+      checkFreshness({
+        chain: parts.chain,
+        state: { vaultId, generation, commit },
+        head: auditHead,
+        olderKeyset: fileIsOlder,
+        secretOf: (id) => auditSecretOf(keyring, id),
+        accept: parts.acceptRollback,
+      });
+    if (store.format < vaultFormat) {
+      const verify = (found: SecretsStore): Promise<VaultState> =>
+        checkVault({ store: found, keyring, arena });
+      await requireNewest(await verify(store));
+      const { format } = store;
+      store.close();
+      const note = noteTo(parts);
+      await migrateVault({ ...parts.paths, keyset: files.keyset, vault: vaultFile, format, verify, note });
+      store = openSqlcipherStore(vaultFile);
+    }
     const vault = await openVault({
       store,
       keyring,
@@ -97,27 +167,75 @@ async function openWith(parts: SessionParts, header: Header, vaultKey: Uint8Arra
       cache: parts.cache,
       allocate: parts.scratch.take,
       maxTenants: parts.maxTenants,
-      beforeChange: async ({ commit, auditHead }) => {
-        await checkFreshness({
-          chain: parts.chain,
-          state: { vaultId, generation, commit },
-          head: auditHead,
-          olderKeyset: fileIsOlder,
-          secretOf: (id) => auditKeyOf(keyring, id),
-          accept: parts.acceptRollback,
-        });
-        if (fileNeedsRepair) writeKeysetFile(paths.keyset, keyset.lines);
+      beforeChange: async (found) => {
+        await requireNewest(found);
+        if (fileNeedsRepair) writeKeysetFile(files.keyset, keyset.lines);
       },
       appendKeys: (present, added) => {
-        appendToKeysetFile(paths.keyset, present, added);
+        appendToKeysetFile(files.keyset, present, added);
       },
+      replaceKeys: (lines) => {
+        writeKeysetFile(files.keyset, lines);
+      },
+      onResealing: parts.onUpkeep,
     });
     undo.push(() => vault.close());
     subkeys.vaultFileKey.wipe();
+    // A header that was taken although it is older says nothing of the files beside it.
+    if (parts.acceptRollback === undefined) removeLeftovers(paths.folder, header.body.files);
+    let rotation: VaultRotation | undefined;
+    const putHeader = (next: HeaderBody): void => {
+      place.replace(next, keyring.headerBytes(next));
+    };
+    const slots = createSlots({
+      header: place.body,
+      putHeader,
+      open: (credentials) => openHeader(place.header(), credentials, arena, parts.argon2Queue),
+      arena,
+      argon2Queue: parts.argon2Queue,
+      wantedCost: parts.wantedCost,
+    });
+    undo.push(() => slots.close());
     return {
       vault,
       unlockedAt: new Date().toISOString(),
-      sealState: () => ({ vaultId, generation, commit: vault.commitCounter() }),
+      keyring,
+      header: place.body,
+      putHeader,
+      rotationRule: parts.rotationRule,
+      upkeep: createUpkeep({
+        vault,
+        rule: parts.rotationRule,
+        onEvent: parts.onUpkeep,
+        clock: () => performance.now(),
+      }),
+      slots,
+      snapshot: () => store.snapshot(),
+      vaultRotation: () => rotation,
+      rotateVaultKey: async (signal) => {
+        try {
+          return await rotateVaultKey({
+            folder: paths.folder,
+            label: `profiles/${parts.name}`,
+            vault,
+            keyring,
+            header: place,
+            source: store,
+            arena,
+            signal,
+            told: (progress) => {
+              rotation = progress;
+            },
+            moved: (next, nextFiles) => {
+              store = next;
+              files = nextFiles;
+            },
+          });
+        } finally {
+          rotation = undefined;
+        }
+      },
+      sealState: () => ({ vaultId, generation: place.body().generation, commit: vault.commitCounter() }),
       auditKey: () => {
         const { version, key } = keyring.auditKey();
         return { id: auditKeyId(version), secret: key.bytes };

@@ -1,9 +1,29 @@
 import type Database from 'better-sqlite3-multiple-ciphers';
 
+import { HushError } from '../../protocol/errors.ts';
+import { createFileSnapshots, type StoreSnapshot } from './file-snapshot.ts';
 import { fingerprintSize, idOf, versionOf } from './fingerprint.ts';
+import { firstWithFacts } from './schema.ts';
 import { storeError, tampered } from './sqlite-errors.ts';
-import { rowState, type Changes, type KeysetLines, type SecretsStore } from './store.ts';
+import { rowState, type Changes, type FactRow, type KeysetLines, type SecretsStore } from './store.ts';
 
+/** A store in a SQLCipher file. */
+export interface SqlcipherStore extends SecretsStore {
+  /** The number of the file's format. */
+  readonly format: number;
+  /**
+   * The file as it stands after the last commit, to be copied while others follow: they stay in the log until the
+   * snapshot ends, at the latest with the store. Throws CONFLICT while there is another one, UNAVAILABLE.
+   */
+  snapshot(): StoreSnapshot;
+  /** Closes a store whose file nobody needs any more: nothing waits for the disk. */
+  discard(): void;
+}
+
+/** After so many pages in the log SQLite moves them into the file by itself; its own default. */
+const pagesBeforeCheckpoint = 1000;
+
+/** So many are quickest for 100,000 rows. */
 const fingerprintsPerBlock = 512;
 
 // The tables are STRICT and their text was checked, so that the columns have the types named here.
@@ -29,6 +49,12 @@ function statements(db: Database.Database) {
          from (select * from secret where (id, version) > (?, ?) order by id, version limit ?)`,
       )
       .pluck(),
+    rows: db
+      .prepare<[Uint8Array, number, number], [Buffer, number, number, number, Buffer, Buffer]>(
+        `select id, version, state, dek, meta, value from secret
+         where (id, version) > (?, ?) order by id, version limit ?`,
+      )
+      .raw(),
     counters: db.prepare<[], [string, number]>('select key, reserved from counter order by key').raw(),
     keysetLines: db.prepare<[], string>('select line from keyset order by seq').pluck(),
     root: db.prepare<[], Buffer>('select sealed from root').pluck(),
@@ -36,16 +62,51 @@ function statements(db: Database.Database) {
     put: db.prepare<[Uint8Array, number, number, number, Uint8Array, Uint8Array]>(
       'insert into secret (id, version, state, dek, meta, value) values (?, ?, ?, ?, ?, ?)',
     ),
+    replace: db.prepare<[number, number, Uint8Array, Uint8Array, Uint8Array, number]>(
+      'update secret set state = ?, dek = ?, meta = ?, value = ? where id = ? and version = ?',
+    ),
     setCounter: db.prepare<[string, number]>('insert or replace into counter (key, reserved) values (?, ?)'),
+    emptyLog: db
+      .prepare<[], [busy: number, frames: number, moved: number]>('pragma wal_checkpoint(truncate)')
+      .raw(),
     dropLines: db.prepare<[number]>('delete from keyset where seq >= ?'),
     addLine: db.prepare<[number, string]>('insert into keyset (seq, line) values (?, ?)'),
     setRoot: db.prepare<[Uint8Array]>('insert or replace into root (one, sealed) values (1, ?)'),
   };
 }
 
-/** The store over an open SQLCipher connection, which it owns from here on; `label` names the file in errors. */
-export function sqlcipherStore(db: Database.Database, label: string): SecretsStore {
+function factStatements(db: Database.Database) {
+  return {
+    all: db.prepare<[], [string, Buffer]>('select name, sealed from fact order by name').raw(),
+    put: db.prepare<[string, Uint8Array]>('insert or replace into fact (name, sealed) values (?, ?)'),
+    drop: db.prepare<[string]>('delete from fact where name = ?'),
+  };
+}
+
+/**
+ * The store over an open SQLCipher connection to the file at `path`, which it owns from here on; `label` names the file
+ * in errors. In a file of a format that knows no facts there are none, and none can be put.
+ */
+export function sqlcipherStore(
+  db: Database.Database,
+  { path, label }: { readonly path: string; readonly label: string },
+  format: number,
+): SqlcipherStore {
   const sql = statements(db);
+  const factSql = format < firstWithFacts ? undefined : factStatements(db);
+  const snapshots = createFileSnapshots(path, label);
+
+  /** Moves all that is in the log into the file, and leaves nothing of it in the log. */
+  const emptyLog = (): void => {
+    const [busy] = sql.emptyLog.get() ?? [1];
+    if (busy !== 0) throw new HushError('UNAVAILABLE', `cannot empty the log of ${label}`);
+  };
+
+  const putFact = ({ name, sealed }: FactRow): void => {
+    if (factSql === undefined) throw new RangeError('a vault of this format keeps no facts');
+    if (sealed.length === 0) factSql.drop.run(name);
+    else factSql.put.run(name, sealed);
+  };
 
   const putLines = ({ from, lines }: KeysetLines): void => {
     sql.dropLines.run(from);
@@ -59,8 +120,13 @@ export function sqlcipherStore(db: Database.Database, label: string): SecretsSto
     for (const { id, version, state, dek, meta, value } of changes.put ?? []) {
       sql.put.run(id, version, state, dek, meta, value);
     }
+    for (const { id, version, state, dek, meta, value } of changes.replace ?? []) {
+      const { changes: replaced } = sql.replace.run(state, dek, meta, value, id, version);
+      if (replaced !== 1) throw tampered(label, 'a row is gone');
+    }
     for (const { key, reserved } of changes.counters ?? []) sql.setCounter.run(key, reserved);
     if (changes.keyset !== undefined) putLines(changes.keyset);
+    for (const fact of changes.facts ?? []) putFact(fact);
     sql.setRoot.run(root);
   });
 
@@ -72,12 +138,12 @@ export function sqlcipherStore(db: Database.Database, label: string): SecretsSto
     }
   }
 
-  function* fingerprints(): Generator<Uint8Array> {
+  function* fingerprints(rowsPerBlock = fingerprintsPerBlock): Generator<Uint8Array> {
     let id: Uint8Array = new Uint8Array(0);
     let version = 0;
     for (;;) {
       const from: readonly [Uint8Array, number] = [id, version];
-      const block = named(() => sql.fingerprints.get(...from, fingerprintsPerBlock));
+      const block = named(() => sql.fingerprints.get(...from, rowsPerBlock));
       if (block === undefined || block === null) return;
       const last = block.subarray(-fingerprintSize);
       const isWhole = block.length % fingerprintSize === 0;
@@ -89,7 +155,14 @@ export function sqlcipherStore(db: Database.Database, label: string): SecretsSto
     }
   }
 
+  const close = (): void => {
+    snapshots.end('the vault was closed while it was copied');
+    db.close();
+    snapshots.close();
+  };
+
   return {
+    format,
     read: (id, version) =>
       named(() => {
         const row = sql.read.get(id, version);
@@ -104,16 +177,45 @@ export function sqlcipherStore(db: Database.Database, label: string): SecretsSto
           .map(([id, version, state, dek, meta]) => ({ id, version, state, dek, meta })),
       ),
     fingerprints,
+    rows: (after, limit) =>
+      named(() =>
+        sql.rows
+          .all(after?.id ?? new Uint8Array(0), after?.version ?? 0, limit)
+          .map(([id, version, state, dek, meta, value]) => ({ id, version, state, dek, meta, value })),
+      ),
     counters: () => named(() => sql.counters.all().map(([key, reserved]) => ({ key, reserved }))),
     keysetLines: () => named(() => sql.keysetLines.all()),
+    facts: () => named(() => (factSql?.all.all() ?? []).map(([name, sealed]) => ({ name, sealed }))),
     root: () => named(() => sql.root.get()),
     commit: (changes, root) => {
       named(() => {
         commit.immediate(changes, root);
       });
     },
-    close: () => {
-      db.close();
+    forget: () => {
+      // It would keep what is to be forgotten, and it cannot go on while the file changes.
+      snapshots.end('keys were destroyed while the vault was copied');
+      named(emptyLog);
+    },
+    snapshot: () =>
+      named(() =>
+        snapshots.take(
+          () => {
+            emptyLog();
+            db.pragma('wal_autocheckpoint = 0');
+          },
+          () => {
+            db.pragma(`wal_autocheckpoint = ${pagesBeforeCheckpoint}`);
+          },
+        ),
+      ),
+    close,
+    discard: () => {
+      try {
+        db.pragma('synchronous = OFF');
+      } finally {
+        close();
+      }
     },
   };
 }

@@ -8,10 +8,9 @@ import { syncFolder } from '../home/files.ts';
 import { checkFile, openSafeFile } from '../home/safety.ts';
 import { newBytes, wipe } from '../memory/plain-bytes.ts';
 import { pagesAreAuthentic } from './page-macs.ts';
-import { formats, tables, vaultFormat } from './schema.ts';
+import { migrations, presentSchema, schemaOf, vaultFormat } from './schema.ts';
 import { damaged, isMalformed, storeError, tampered } from './sqlite-errors.ts';
-import { sqlcipherStore } from './sqlcipher-store.ts';
-import type { SecretsStore } from './store.ts';
+import { sqlcipherStore, type SqlcipherStore } from './sqlcipher-store.ts';
 
 /** A vault file and the key to it. */
 export interface VaultFile {
@@ -26,49 +25,131 @@ export interface VaultFile {
  * Makes an empty vault file (mode 0600, whatever the umask) and opens it. Throws EXISTS if there is a file, and
  * UNAVAILABLE if the disk refuses.
  */
-export function createSqlcipherStore(file: VaultFile): SecretsStore {
-  closeSync(openSafeFile(file.path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL));
-  return opened(file, (db) => {
+export function createSqlcipherStore(file: VaultFile): SqlcipherStore {
+  return createdStore(file, (db) => {
     secureWrites(db);
     db.transaction(() => {
-      for (const table of tables) db.exec(table);
-      const add = db.prepare<[string, number]>('insert into format values (?, ?)');
-      for (const [part, number] of formats) add.run(part, number);
-      db.pragma(`user_version = ${vaultFormat}`);
+      makeTables(db);
     })();
     syncFolder(dirname(file.path));
   });
+}
+
+/** A vault file that is worth nothing before it is finished. */
+export interface UnfinishedStore extends SqlcipherStore {
+  /** Writes what is left of the one transaction that holds all its commits, and closes it. Throws UNAVAILABLE. */
+  finish(): void;
+}
+
+/** How many pages of an unfinished file wait in memory at most: writing them all takes under a millisecond. */
+const unfinishedPages = 64;
+
+/**
+ * Makes an empty vault file that is filled without a journal and without waiting for the disk: after a crash it is
+ * rubbish. Throws as `createSqlcipherStore`.
+ */
+export function createUnfinishedStore(file: VaultFile): UnfinishedStore {
+  let commit = (): void => undefined;
+  const store = createdStore(file, (db) => {
+    db.pragma('journal_mode = OFF');
+    db.pragma('synchronous = OFF');
+    db.pragma('temp_store = MEMORY');
+    db.pragma(`cache_size = ${unfinishedPages}`);
+    makeTables(db);
+    db.exec('begin exclusive');
+    commit = () => db.exec('commit');
+  });
+  return {
+    ...store,
+    finish: () => {
+      attempt(file, commit);
+      store.close();
+    },
+  };
+}
+
+function createdStore(file: VaultFile, prepare: (db: Database.Database) => void): SqlcipherStore {
+  closeSync(openSafeFile(file.path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL));
+  return sqlcipherStore(openDatabase(file, prepare), file, vaultFormat);
+}
+
+/** Opens a vault file whose pages were all checked in this very process; else as `openSqlcipherStore`. */
+export function openCheckedStore(file: VaultFile): SqlcipherStore {
+  const { db, format } = openExisting(file, () => undefined);
+  return sqlcipherStore(db, file, format);
 }
 
 /**
  * Opens a vault file that exists, after a check of all its pages. The key must have proved right elsewhere (the
  * header's MAC): a first page that does not open is therefore DAMAGED, never "wrong key". Throws UNSAFE_MODE when
  * others can reach the file, NEWER_FORMAT before any write, INTEGRITY when its parts are real but do not belong
- * together, and UNAVAILABLE when the disk refuses.
+ * together, and UNAVAILABLE when the disk refuses. A file of an older format is opened as it is, and says so.
  */
-export function openSqlcipherStore(file: VaultFile): SecretsStore {
+export function openSqlcipherStore(file: VaultFile): SqlcipherStore {
+  const { db, format } = openExisting(file);
+  return sqlcipherStore(db, file, format);
+}
+
+/**
+ * Brings a file of an older format up to the present one in one transaction, so that a crash leaves one or the other,
+ * whole; what it holds stays as it is. Throws as `openSqlcipherStore`; the old format then stands.
+ */
+export function migrateSqlcipherStore(file: VaultFile): void {
+  const { db, format } = openExisting(file);
+  try {
+    attempt(file, () => {
+      db.transaction(() => {
+        for (let from = format; from < vaultFormat; from++) {
+          for (const statement of migrations.get(from) ?? []) db.exec(statement);
+        }
+        writeFormat(db);
+      }).immediate();
+    });
+  } finally {
+    db.close();
+  }
+}
+
+function openExisting(
+  file: VaultFile,
+  check: (db: Database.Database, file: VaultFile) => void = checkStructure,
+): { readonly db: Database.Database; readonly format: number } {
   for (const suffix of ['', '-wal', '-journal', '-shm']) checkFile(file.path + suffix);
   if (!existsSync(file.path)) throw new HushError('DAMAGED', `${file.label} is missing`);
   if (statSync(file.path).size === 0) throw new HushError('DAMAGED', `${file.label} is empty`);
-  return opened(file, (db) => {
-    checkFormat(db, file.label);
+  let format = 0;
+  const db = openDatabase(file, (db) => {
+    format = checkedFormat(db, file.label);
     secureWrites(db);
-    checkStructure(db, file);
+    check(db, file);
   });
+  return { db, format };
 }
 
-function opened(file: VaultFile, prepare: (db: Database.Database) => void): SecretsStore {
+function openDatabase(file: VaultFile, prepare: (db: Database.Database) => void): Database.Database {
   const db = attempt(file, () => new Database(file.path, { fileMustExist: true, timeout: 0 }));
   try {
-    return attempt(file, () => {
+    attempt(file, () => {
       unlock(db, file.key);
       prepare(db);
-      return sqlcipherStore(db, file.label);
     });
+    return db;
   } catch (error) {
     db.close();
     throw error;
   }
+}
+
+function makeTables(db: Database.Database): void {
+  for (const table of presentSchema.tables) db.exec(table);
+  writeFormat(db);
+}
+
+/** Puts the numbers of the present format in place of those that are there. */
+function writeFormat(db: Database.Database): void {
+  const add = db.prepare<[string, number]>('insert or replace into format (part, number) values (?, ?)');
+  for (const [part, number] of presentSchema.formats) add.run(part, number);
+  db.pragma(`user_version = ${vaultFormat}`);
 }
 
 function attempt<T>(file: VaultFile, step: () => T): T {
@@ -125,23 +206,27 @@ function secureWrites(db: Database.Database): void {
   db.pragma('journal_size_limit = 4194304');
 }
 
-function checkFormat(db: Database.Database, label: string): void {
-  const version = db.prepare<[], number>('pragma user_version').pluck().get() ?? 0;
-  if (version > vaultFormat) throw newer(label, version);
-  if (
-    !sameStrings(
-      db.prepare<[], string>('select sql from sqlite_schema where sql is not null').pluck().all(),
-      tables,
-    )
-  ) {
+/** The number of the file's format, once its tables have proved to be those of that format. */
+function checkedFormat(db: Database.Database, label: string): number {
+  const format = db.prepare<[], number>('pragma user_version').pluck().get() ?? 0;
+  if (format > vaultFormat) throw newer(label, format);
+  const schema = schemaOf(format);
+  const found = db.prepare<[], string>('select sql from sqlite_schema where sql is not null').pluck().all();
+  if (schema === undefined || !sameStrings(found, schema.tables)) {
     throw tampered(label, 'its tables are not those that hushd makes');
   }
   const kept = new Map(db.prepare<[], [string, number]>('select part, number from format').raw().all());
-  for (const [part, number] of formats) {
-    const found = kept.get(part) ?? 0;
-    if (found > number) throw newer(`the table ${part} of ${label}`, found);
-    if (found < number) throw tampered(label, 'its format numbers are not those that hushd writes');
+  const known = new Map(presentSchema.formats);
+  for (const [part, number] of kept) {
+    if (number > (known.get(part) ?? 0)) throw newer(`the table ${part} of ${label}`, number);
   }
+  if (
+    kept.size !== schema.formats.length ||
+    schema.formats.some(([part, number]) => kept.get(part) !== number)
+  ) {
+    throw tampered(label, 'its format numbers are not those that hushd writes');
+  }
+  return format;
 }
 
 function newer(what: string, number: number): HushError {

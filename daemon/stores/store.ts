@@ -28,6 +28,13 @@ export interface CounterRow {
   readonly reserved: number;
 }
 
+/** Something small that the vault remembers beside secrets. */
+export interface FactRow {
+  readonly name: string;
+  /** Its value, sealed; empty in a change that deletes the fact. */
+  readonly sealed: Uint8Array;
+}
+
 /** Lines of the key set, without their line ends, that take the place of all lines from one number on. */
 export interface KeysetLines {
   /** The number of the first of them; the first line of a key set is 0. */
@@ -39,8 +46,12 @@ export interface KeysetLines {
 export interface Changes {
   readonly drop?: readonly RowKey[];
   readonly put?: readonly StoredRow[];
+  /** Rows that take the place of those with the same id and version. */
+  readonly replace?: readonly StoredRow[];
   readonly counters?: readonly CounterRow[];
   readonly keyset?: KeysetLines;
+  /** Each name at most once. */
+  readonly facts?: readonly FactRow[];
 }
 
 /**
@@ -53,18 +64,27 @@ export interface SecretsStore {
   read(id: Uint8Array, version: number): StoredRow | undefined;
   /** Current rows in the order of their ids, from the first one after `after`; never their values. */
   page(after: Uint8Array | undefined, limit: number): RowSummary[];
-  /** The fingerprints of all rows, in blocks of many (see `fingerprintSize`), in the order of their keys. */
-  fingerprints(): Iterable<Uint8Array>;
+  /** Rows of whatever state in the order of their keys, from the first one after `after`. */
+  rows(after: RowKey | undefined, limit: number): StoredRow[];
+  /**
+   * The fingerprints of all rows, in blocks of many (see `fingerprintSize`), in the order of their keys; a store may
+   * leave `rowsPerBlock` out of account.
+   */
+  fingerprints(rowsPerBlock?: number): Iterable<Uint8Array>;
   counters(): CounterRow[];
   /** All lines of the key set, in their order. */
   keysetLines(): string[];
+  /** All facts, in the order of their names. */
+  facts(): FactRow[];
   /** The sealed freshness root; undefined before the first commit. */
   root(): Uint8Array | undefined;
   /**
    * Makes the changes and puts the new root in one transaction; it is on the disk when this returns. A row to be
-   * dropped that is not there is INTEGRITY, and nothing is changed.
+   * dropped or replaced that is not there is INTEGRITY, and nothing is changed.
    */
   commit(changes: Changes, root: Uint8Array): void;
+  /** Leaves nothing on the disk, in no log either, of lines of the key set that were replaced. */
+  forget(): void;
   /** Ends the store; a second call does nothing. */
   close(): void;
 }

@@ -13,6 +13,11 @@ export function toggled(sum: Uint8Array, items: Iterable<Uint8Array>): Uint8Arra
   return result;
 }
 
+/** As `toggle`, for an item as a text of one byte a character. */
+export function toggleText(sum: Uint8Array, item: string): void {
+  for (let at = 0; at < sumSize; at++) sum[at] = (sum[at] ?? 0) ^ item.charCodeAt(at);
+}
+
 /** Puts an item into the sum in place, or takes it out if it is in it already. */
 export function toggle(sum: Uint8Array, item: Uint8Array): void {
   for (let at = 0; at < sumSize; at++) sum[at] = (sum[at] ?? 0) ^ (item[at] ?? 0);

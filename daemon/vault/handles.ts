@@ -5,6 +5,7 @@ import type { Dek } from '../keys/dek-index.ts';
 import type { Keyring } from '../keys/keyring.ts';
 import { parseSealedHandle, type SealedHandle, type Sealer } from '../keys/sealed.ts';
 import { newBytes, wipe } from '../memory/plain-bytes.ts';
+import { openOldHandle, refusalOf } from './foreign-handle.ts';
 import { kmsKeyId, type KeyLines } from './key-lines.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -42,6 +43,12 @@ export interface Handles {
   decrypt(place: Coordinate, handle: Handle, mayOpen?: MayOpen): Uint8Array;
   /** The same value under the newest key: same id, next version. Throws as `decrypt` and `encrypt`. */
   rotateHandle(place: Coordinate, handle: Handle, mayOpen?: MayOpen): Handle;
+  /**
+   * A handle that was sealed without the daemon, under the 32 bytes of `oldKey`, as one of the daemon's: same id, next
+   * version. Its tenant is the one that it was sealed for, else that of `place`, and `mayOpen` is asked of it. Throws
+   * WRONG_KEY, EXISTS for a handle of the daemon, TOO_LARGE above `mostBytes`, and as `rotateHandle`.
+   */
+  adopt(place: Coordinate, handle: Handle, oldKey: Uint8Array, mostBytes: number, mayOpen?: MayOpen): Handle;
 }
 
 /** What handles are made with. */
@@ -99,17 +106,26 @@ export function createHandles({ ledger, keyring, keyLines, sealer }: HandleParts
   ): Uint8Array {
     ledger.requireOpen();
     if (place.tenant === undefined) {
-      if (!mayOpen(sealed.tenant)) {
-        throw new HushError(
-          'ACCESS_DENIED',
-          'the access rules do not allow this for the tenant of the handle',
-        );
-      }
+      if (!mayOpen(sealed.tenant)) throw notAllowed();
     } else if (place.tenant !== sealed.tenant) {
       throw new HushError('INTEGRITY', 'the handle belongs to another tenant');
     }
-    const dek = keyring.dek(place.keyring, sealed.tenant, sealed.dekVersion);
-    return sealer.openHandle(dek, handlePlace(place, handle.id), sealed);
+    try {
+      const dek = keyring.dek(place.keyring, sealed.tenant, sealed.dekVersion);
+      const plaintext = sealer.openHandle(dek, handlePlace(place, handle.id), sealed);
+      dek.opened = true;
+      return plaintext;
+    } catch (error) {
+      throw refusalOf(error, handle, keyring.vaultId, place.keyring);
+    }
+  }
+
+  function parsed(place: Coordinate, handle: Handle): SealedHandle {
+    try {
+      return parseSealedHandle(handle.ciphertext);
+    } catch (error) {
+      throw refusalOf(error, handle, keyring.vaultId, place.keyring);
+    }
   }
 
   return {
@@ -117,12 +133,30 @@ export function createHandles({ ledger, keyring, keyLines, sealer }: HandleParts
       checkLengths(place);
       return seal(place, nextId(), place.tenant ?? '', 1, plaintext);
     },
-    decrypt: (place, handle, mayOpen) => open(place, handle, parseSealedHandle(handle.ciphertext), mayOpen),
+    decrypt: (place, handle, mayOpen) => open(place, handle, parsed(place, handle), mayOpen),
+    adopt(place, handle, oldKey, mostBytes, mayOpen = anyTenant) {
+      checkLengths(place);
+      const { plaintext, tenant = place.tenant ?? '', revision } = openOldHandle(place, handle, oldKey);
+      try {
+        if (!mayOpen(tenant)) throw notAllowed();
+        if (plaintext.length > mostBytes) {
+          throw new HushError(
+            'TOO_LARGE',
+            `the value has ${plaintext.length} bytes, the limit is ${mostBytes}`,
+            {
+              limit: 'plaintextBytes',
+            },
+          );
+        }
+        return seal(place, handle.id, tenant, nextRevision(revision), plaintext);
+      } finally {
+        wipe(plaintext);
+      }
+    },
     rotateHandle(place, handle, mayOpen) {
       checkLengths(place);
-      const sealed = parseSealedHandle(handle.ciphertext);
-      const revision = Math.max(sealed.revision, handle.version) + 1;
-      if (!(revision <= mostRevisions)) throw new HushError('BAD_REQUEST', 'the handle has no version left');
+      const sealed = parsed(place, handle);
+      const revision = nextRevision(Math.max(sealed.revision, handle.version));
       const plaintext = open(place, handle, sealed, mayOpen);
       try {
         return seal(place, handle.id, sealed.tenant, revision, plaintext);
@@ -132,6 +166,14 @@ export function createHandles({ ledger, keyring, keyLines, sealer }: HandleParts
     },
   };
 }
+
+function nextRevision(revision: number): number {
+  if (revision < mostRevisions) return revision + 1;
+  throw new HushError('BAD_REQUEST', 'the handle has no version left');
+}
+
+const notAllowed = (): HushError =>
+  new HushError('ACCESS_DENIED', 'the access rules do not allow this for the tenant of the handle');
 
 const anyTenant: MayOpen = () => true;
 

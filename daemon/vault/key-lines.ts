@@ -1,11 +1,14 @@
 import { HushError } from '../../protocol/errors.ts';
 import { storedLine } from '../keys/create.ts';
-import type { Dek, DekLine } from '../keys/dek-index.ts';
-import type { Keyring, PreparedChange } from '../keys/keyring.ts';
+import { type Dek, type DekLine, tenantDestroyed } from '../keys/dek-index.ts';
+import type { KeyNote, Keyring, PreparedChange } from '../keys/keyring.ts';
 import type { KeyRecord, Keyset } from '../keys/keyset.ts';
+import { commitKeys } from './commit-keys.ts';
+import { idleKeys, isStoredLine, movesLegacy } from './idle-keys.ts';
 import type { Ledger } from './ledger.ts';
 import { createMessageBudget } from './message-budget.ts';
 import type { CounterRow } from '../stores/store.ts';
+import { createLineFacts, requireRoom } from './tenant-lines.ts';
 
 /** What `rotateKeys` did: the newest key of the keyring, and how many lines got one. */
 export interface RotatedKeys {
@@ -18,10 +21,23 @@ export interface RotatedKeys {
 
 /** How a vault's lines of data keys grow, and how many messages each key may still seal. */
 export interface KeyLines {
-  /** The first DEK of a line that has none. Throws LIMIT_EXCEEDED. */
+  /** The first DEK of a line that has none. Throws LIMIT_EXCEEDED; KEY_DESTROYED where the tenant's others all were. */
   add(line: DekLine): void;
-  /** One more DEK for each line of a keyring. Throws NOT_FOUND. */
+  /**
+   * One more DEK for each line of a keyring. The one before seals no more; that of stored secrets stays active until
+   * no row needs it (see `retireIdle`). Throws NOT_FOUND.
+   */
   rotate(keyring: string, by: string): RotatedKeys;
+  /** One more DEK for each of these lines, which have one that is not destroyed. Answers the commit's number. */
+  renew(lines: readonly DekLine[], by: string): number;
+  /** Retires the keys that nothing needs active any more; answers how many those were. */
+  retireIdle(): number;
+  /** How many messages a key has sealed at most, by its id. */
+  spent(key: string): number;
+  /** The version of the newest key that seals stored secrets. */
+  storedVersion(): number;
+  /** Whether rows under legacy keys are to be sealed anew (see `movesLegacy`). */
+  movesLegacy(): boolean;
   /** Counts messages that are about to be sealed, and returns the counters to commit with them. */
   spend(dek: Dek, messages: number): readonly CounterRow[];
   /** Tells that counters were committed. */
@@ -48,26 +64,34 @@ export const kmsKeyId = (vaultId: string, keyring: string, version: number): str
 /** The lines of data keys of an open vault. */
 export function createKeyLines({ keyring, ledger, maxTenants, appendKeys, now }: KeyLinesParts): KeyLines {
   const budget = createMessageBudget(keyring.keyset, ledger.counter);
+  /** Asked for each chunk of a re-sealing, and the same until the key set changes. */
+  let legacy: { readonly keyset: Keyset; readonly isMoved: boolean } | undefined;
 
-  /** File, vault, use: a key that seals something is on the disk twice by then. */
-  function commit(change: PreparedChange): number {
-    ledger.requireOpen();
-    appendKeys(change.before.lines, change.lines);
-    const number = ledger.commit({ keyset: { from: change.before.lines.length, lines: change.lines } });
-    keyring.commit(change);
-    return number;
+  const notedNow = (by: string): KeyNote => ({ by, at: now().toISOString() });
+
+  const facts = createLineFacts(keyring.keyset);
+
+  const commit = (change: PreparedChange): number => commitKeys({ keyring, ledger, appendKeys }, change);
+
+  /** With the new keys those that they take the place of are retired, in one change. */
+  function renew(lines: readonly DekLine[], by: string): number {
+    const asked = new Set(lines.map(lineText));
+    const replaced = [...keyring.keyset().keys.values()].filter(
+      ({ entry, state }) =>
+        entry.use === 'dek' &&
+        state === 'active' &&
+        asked.has(lineText(entry)) &&
+        !(isStoredLine(entry) && ledger.counts().size > 0),
+    );
+    const retired = replaced.map(({ entry }) => entry.id);
+    return commit(keyring.prepareDeks(lines, notedNow(by), retired));
   }
 
   return {
     add(line) {
-      const present = keyring.lines().length - 1;
-      if (present >= maxTenants) {
-        throw new HushError('LIMIT_EXCEEDED', `the profile has keys for ${present} tenants already`, {
-          limit: 'max_tenants',
-          hint: 'raise max_tenants of the profile in config.toml',
-        });
-      }
-      commit(keyring.prepareDeks([line], { by: 'first encrypt', at: now().toISOString() }));
+      if (facts().shut.has(line.tenant)) throw tenantDestroyed();
+      requireRoom(facts(), 1, maxTenants);
+      commit(keyring.prepareDeks([line], notedNow('first encrypt')));
     },
     rotate(name, by) {
       // A line whose newest key was destroyed is opened anew on purpose only, by name.
@@ -79,7 +103,7 @@ export function createKeyLines({ keyring, ledger, maxTenants, appendKeys, now }:
         });
       }
       const lines = newest.map(({ entry }) => ({ keyring: name, tenant: entry.tenant }));
-      const number = commit(keyring.prepareDeks(lines, { by, at: now().toISOString() }));
+      const number = renew(lines, by);
       const version = main.entry.version + 1;
       return {
         keyring: name,
@@ -89,13 +113,31 @@ export function createKeyLines({ keyring, ledger, maxTenants, appendKeys, now }:
         commit: number,
       };
     },
-    ...budget,
-    activeKey: () => {
-      const newest = newestOf(keyring.keyset(), storedLine.keyring).find(({ entry }) => entry.tenant === '');
-      return kmsKeyId(keyring.vaultId, storedLine.keyring, newest?.entry.version ?? 0);
+    renew,
+    retireIdle() {
+      const idle = idleKeys(keyring.keyset(), ledger.counts());
+      if (idle.length === 0) return 0;
+      const changes = idle.map(({ entry }) => ({ id: entry.id, state: 'retired' as const }));
+      commit(keyring.prepareStates(changes, notedNow('daemon')));
+      return idle.length;
     },
+    ...budget,
+    movesLegacy: () => {
+      const keyset = keyring.keyset();
+      if (legacy?.keyset !== keyset) legacy = { keyset, isMoved: movesLegacy(keyset) };
+      return legacy.isMoved;
+    },
+    storedVersion: () => keyring.newestVersion(storedLine.keyring, storedLine.tenant),
+    activeKey: () =>
+      kmsKeyId(
+        keyring.vaultId,
+        storedLine.keyring,
+        keyring.newestVersion(storedLine.keyring, storedLine.tenant),
+      ),
   };
 }
+
+const lineText = ({ keyring, tenant }: DekLine): string => JSON.stringify([keyring, tenant]);
 
 /** The newest key of each line of a keyring. */
 function newestOf(keyset: Keyset, keyring: string): readonly KeyRecord[] {

@@ -3,24 +3,29 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { HushError } from '../../protocol/errors.ts';
 import { equalBytes } from '../memory/plain-bytes.ts';
-import { fingerprintOf, fingerprintSize, idOf, stateOf, versionOf } from '../stores/fingerprint.ts';
+import { dekOf, fingerprintOf, fingerprintSize, idOf, stateOf, versionOf } from '../stores/fingerprint.ts';
 import {
   rowState,
   type Changes,
   type CounterRow,
+  type FactRow,
+  type RowKey,
   type RowSummary,
   type SecretsStore,
   type StoredRow,
 } from '../stores/store.ts';
-import { sumSize, toggle, toggled } from './freshness-sum.ts';
+import { createCurrentRows, type CurrentRows, type RowEntry } from './current-rows.ts';
+import { sumSize, toggle, toggled, toggleText } from './freshness-sum.ts';
 import type { IndexKeys } from './index-keys.ts';
 import type { AuditHead, Root, RootCipher } from './root.ts';
 
-/** What the vault knows of the current row of one secret. */
-interface Entry {
-  readonly version: number;
-  /** The row's item of the freshness sum, one byte a character: 100,000 short strings cost less than as many arrays. */
-  readonly item: string;
+/** A current row sealed anew, to take the place of the one that it was made from. */
+export interface Replacement {
+  readonly row: StoredRow;
+  /** What is known of it once it is in place. */
+  readonly entry: RowEntry;
+  /** What the row was that it was made from. */
+  readonly before: RowEntry;
 }
 
 /** The one way to a store: whatever comes out is the row that was last put in, and every commit moves the root. */
@@ -33,6 +38,8 @@ export interface Ledger {
   requireOpen(): void;
   /** How many messages are reserved for a key, by its id. */
   counter(key: string): number;
+  /** The sealed fact of that name. */
+  fact(name: string): FactRow | undefined;
   /** The audit head of the last commit. */
   auditHead(): AuditHead | undefined;
   /** Keeps a head for the next commit. */
@@ -45,8 +52,37 @@ export interface Ledger {
   read(id: Uint8Array): StoredRow | undefined;
   /** As the store's `page`. Throws INTEGRITY for a row that is not the current one of its id. */
   page(after: Uint8Array | undefined, limit: number): RowSummary[];
+  /** How many rows each data key seals, by its version; 0 stands for rows that were sealed without one. */
+  counts(): ReadonlyMap<number, number>;
+  /** As the store's `rows`. */
+  rows(after: RowKey | undefined, limit: number): StoredRow[];
+  /** What is known of this row, which `rows` gave in this turn. Throws INTEGRITY unless it is the current one of its id. */
+  entryOf(row: StoredRow): RowEntry;
+  /** The row sealed anew, for `replace`, in place of the one that had this entry. */
+  replacement(row: StoredRow, before: RowEntry): Replacement;
+  /**
+   * Puts these rows in place of their originals in one commit, less those whose original was changed or dropped since
+   * it was read, and answers how many that were. Throws as `commit`.
+   */
+  replace(replacements: readonly Replacement[]): number;
   /** Makes the changes durable and returns the commit's number. If it throws, nothing has changed. */
   commit(changes: Changes): number;
+  /** Whether the last commit holds this key set, of which these are all lines. */
+  holdsKeyset(lines: readonly string[]): boolean;
+  /** Makes the store forget for good what it no longer holds. Throws UNAVAILABLE. */
+  forget(): void;
+  /** Tells of what each commit has changed, until the function that it gives is called. One at a time. */
+  watch(seen: (changes: Changes) => void): () => void;
+  /** How many rows there are, and the freshness sum of them alone. */
+  rowTotals(): { readonly rows: number; readonly sum: Uint8Array };
+  /**
+   * Goes on in another store that holds the same rows: commits counters, facts, these lines as its whole key set and the
+   * next root to it, then runs `commitPoint`, and only when that has returned leaves the present store, which is the
+   * caller's to close. If either throws, nothing has changed here.
+   */
+  moveTo(next: SecretsStore, keysetLines: readonly string[], commitPoint: () => void): void;
+  /** What is on the disk is not known any more: from here on `requireOpen` throws. */
+  distrust(): void;
   /** Closes the store; a second call does nothing. */
   close(): void;
 }
@@ -65,28 +101,30 @@ export function createLedger(
     commit: 0,
     rows: 0,
     counters: 0,
+    facts: 0,
     sum: '0'.repeat(2 * sumSize),
     keyset: keysetHead([]),
   };
   const ledger = ledgerOf(store, keys, cipher, {
     root: empty,
     sealed: undefined,
-    rows: new Map(),
+    rows: createCurrentRows(),
     counters: new Map(),
+    facts: new Map(),
   });
   ledger.commit(first);
   return ledger;
 }
 
 /**
- * Checks all of a store against its root and gives the ledger over it. Throws INTEGRITY if a row, a counter or a
- * line of the key set is missing, added, moved, or of another time than the rest. Yields to other work between blocks.
+ * Checks all of a store against its root and gives the ledger over it. Throws INTEGRITY if a row, a counter, a fact or
+ * a line of the key set is missing, added, moved, or of another time than the rest. Yields to other work between blocks.
  */
 export async function openLedger(store: SecretsStore, keys: IndexKeys, cipher: RootCipher): Promise<Ledger> {
   const sealed = store.root();
   if (sealed === undefined) throw tampered('its root is gone');
   const root = cipher.open(sealed);
-  const rows = new Map<string, Entry>();
+  const rows = createCurrentRows();
   const sum = new Uint8Array(sumSize);
   let count = 0;
   let sinceYield = 0;
@@ -96,9 +134,10 @@ export async function openLedger(store: SecretsStore, keys: IndexKeys, cipher: R
       const item = keys.rowItem(fingerprint);
       toggle(sum, item);
       count++;
+      const dek = dekOf(fingerprint);
       if (stateOf(fingerprint) === rowState.current) {
-        rows.set(textOf(idOf(fingerprint)), { version: versionOf(fingerprint), item: textOf(item) });
-      }
+        rows.put(idOf(fingerprint), { version: versionOf(fingerprint), dek, item: textOf(item) });
+      } else rows.countOther(dek);
     }
     sinceYield += block.length / fingerprintSize;
     if (sinceYield >= rowsPerTurn) {
@@ -109,33 +148,40 @@ export async function openLedger(store: SecretsStore, keys: IndexKeys, cipher: R
   const counters = new Map(store.counters().map(({ key, reserved }) => [key, reserved]));
   for (const [key, reserved] of counters) toggle(sum, keys.counterItem({ key, reserved }));
 
-  if (count !== root.rows || counters.size !== root.counters || hexOf(sum) !== root.sum) {
+  const facts = new Map(store.facts().map((fact) => [fact.name, fact]));
+  for (const fact of facts.values()) toggle(sum, keys.factItem(fact));
+
+  const isWhole = count === root.rows && counters.size === root.counters && facts.size === root.facts;
+  if (!isWhole || hexOf(sum) !== root.sum) {
     throw tampered('its rows are not those of its last commit');
   }
   const { lines, hash } = keysetHead(store.keysetLines());
   if (lines !== root.keyset.lines || hash !== root.keyset.hash) {
     throw tampered('its key set is not that of its last commit');
   }
-  return ledgerOf(store, keys, cipher, { root, sealed, rows, counters });
+  return ledgerOf(store, keys, cipher, { root, sealed, rows, counters, facts });
 }
 
 interface State {
   readonly root: Root;
   readonly sealed: Uint8Array | undefined;
-  readonly rows: Map<string, Entry>;
+  readonly rows: CurrentRows;
   readonly counters: Map<string, number>;
+  readonly facts: Map<string, FactRow>;
 }
 
-function ledgerOf(store: SecretsStore, keys: IndexKeys, cipher: RootCipher, state: State): Ledger {
-  const { rows, counters } = state;
+function ledgerOf(first: SecretsStore, keys: IndexKeys, cipher: RootCipher, state: State): Ledger {
+  const { rows, counters, facts } = state;
+  let store = first;
+  let watcher: ((changes: Changes) => void) | undefined;
   let { root, sealed } = state;
   let auditHead = root.audit;
   let isKnown = true;
   let isOpen = true;
 
   const itemOf = (id: Uint8Array): Uint8Array[] => {
-    const entry = rows.get(textOf(id));
-    return entry === undefined ? [] : [Buffer.from(entry.item, 'latin1')];
+    const entry = rows.get(id);
+    return entry === undefined ? [] : [bytesOf(entry.item)];
   };
 
   const counterItems = ({ key, reserved }: CounterRow): Uint8Array[] => {
@@ -144,15 +190,40 @@ function ledgerOf(store: SecretsStore, keys: IndexKeys, cipher: RootCipher, stat
     return before === undefined ? [after] : [keys.counterItem({ key, reserved: before }), after];
   };
 
-  const nextRoot = (changes: Changes, put: ReadonlyMap<StoredRow, Uint8Array>): Root => {
-    const { drop = [], counters: counted = [], keyset } = changes;
+  const factItems = (fact: FactRow): Uint8Array[] => {
+    const before = facts.get(fact.name);
+    return [before, fact].flatMap((row) =>
+      row === undefined || row.sealed.length === 0 ? [] : [keys.factItem(row)],
+    );
+  };
+
+  /** By how many facts a change makes more of them. */
+  const growth = ({ name, sealed }: FactRow): number => Number(sealed.length > 0) - Number(facts.has(name));
+
+  const nextRoot = (
+    changes: Changes,
+    put: ReadonlyMap<StoredRow, Uint8Array>,
+    replaced: readonly Replacement[],
+  ): Root => {
+    const { drop = [], counters: counted = [], facts: noted = [], keyset } = changes;
     const dropped = drop.flatMap(({ id }) => itemOf(id));
-    const items = [...dropped, ...put.values(), ...counted.flatMap(counterItems)];
+    const items = [
+      ...dropped,
+      ...put.values(),
+      ...counted.flatMap(counterItems),
+      ...noted.flatMap(factItems),
+    ];
+    const sum = toggled(Buffer.from(root.sum, 'hex'), items);
+    for (const { before, entry } of replaced) {
+      toggleText(sum, before.item);
+      toggleText(sum, entry.item);
+    }
     return {
       commit: root.commit + 1,
       rows: root.rows - dropped.length + put.size,
       counters: root.counters + counted.filter(({ key }) => !counters.has(key)).length,
-      sum: hexOf(toggled(Buffer.from(root.sum, 'hex'), items)),
+      facts: noted.reduce((sum, fact) => sum + growth(fact), root.facts),
+      sum: hexOf(sum),
       keyset: keyset === undefined ? root.keyset : keysetHead(keyset.lines, keyset.from),
       ...(auditHead === undefined ? {} : { audit: auditHead }),
     };
@@ -168,6 +239,10 @@ function ledgerOf(store: SecretsStore, keys: IndexKeys, cipher: RootCipher, stat
     }
   };
 
+  function requireItem(row: StoredRow, { item }: RowEntry): void {
+    if (textOf(keys.rowItem(fingerprintOf(row))) !== item) throw tampered('a row was replaced');
+  }
+
   function requireOpen(): void {
     if (!isOpen) throw new HushError('LOCKED');
     if (isKnown) return;
@@ -176,10 +251,10 @@ function ledgerOf(store: SecretsStore, keys: IndexKeys, cipher: RootCipher, stat
     });
   }
 
-  function commit(changes: Changes): number {
+  function commit(changes: Changes, replaced: readonly Replacement[] = []): number {
     requireOpen();
     const put = new Map((changes.put ?? []).map((row) => [row, keys.rowItem(fingerprintOf(row))]));
-    const next = nextRoot(changes, put);
+    const next = nextRoot(changes, put, replaced);
     const nextSealed = cipher.seal(next);
     try {
       store.commit(changes, nextSealed);
@@ -187,43 +262,103 @@ function ledgerOf(store: SecretsStore, keys: IndexKeys, cipher: RootCipher, stat
       isKnown = isUnchanged();
       throw error;
     }
-    for (const { id } of changes.drop ?? []) rows.delete(textOf(id));
-    for (const [{ id, version }, item] of put) rows.set(textOf(id), { version, item: textOf(item) });
+    for (const { id } of changes.drop ?? []) rows.drop(id);
+    for (const [row, item] of put) rows.put(row.id, entryFor(row, item));
+    for (const { row, entry } of replaced) rows.put(row.id, entry);
     for (const { key, reserved } of changes.counters ?? []) counters.set(key, reserved);
+    for (const fact of changes.facts ?? []) {
+      if (fact.sealed.length === 0) facts.delete(fact.name);
+      else facts.set(fact.name, fact);
+    }
     root = next;
     sealed = nextSealed;
+    watcher?.(changes);
     return root.commit;
   }
 
   return {
-    size: () => rows.size,
+    size: rows.size,
     commitCounter: () => root.commit,
     requireOpen,
     counter: (key) => counters.get(key) ?? 0,
+    fact: (name) => facts.get(name),
     auditHead: () => root.audit,
     noteAuditHead: (head) => {
       auditHead = head;
     },
     hasNewAuditHead: () => auditHead?.seq !== root.audit?.seq || auditHead?.hash !== root.audit?.hash,
-    version: (id) => rows.get(textOf(id))?.version,
+    version: (id) => rows.get(id)?.version,
     read: (id) => {
-      const entry = rows.get(textOf(id));
+      const entry = rows.get(id);
       if (entry === undefined) return undefined;
       const row = store.read(id, entry.version);
       if (row === undefined) throw tampered('a row is gone');
-      if (textOf(keys.rowItem(fingerprintOf(row))) !== entry.item) throw tampered('a row was replaced');
+      requireItem(row, entry);
       return row;
     },
     page: (after, limit) => {
       requireOpen();
       const page = store.page(after, limit);
-      if (after === undefined && page.length < Math.min(limit, rows.size)) throw tampered('a row is gone');
+      if (after === undefined && page.length < Math.min(limit, rows.size())) throw tampered('a row is gone');
       for (const { id, version } of page) {
-        if (rows.get(textOf(id))?.version !== version) throw tampered('a row was put in or replaced');
+        if (rows.get(id)?.version !== version) throw tampered('a row was put in or replaced');
       }
       return page;
     },
-    commit,
+    counts: rows.counts,
+    rows: (after, limit) => {
+      requireOpen();
+      return store.rows(after, limit);
+    },
+    entryOf: (row) => {
+      const entry = rows.get(row.id);
+      if (entry?.version !== row.version) throw tampered('a row was put in or replaced');
+      requireItem(row, entry);
+      return entry;
+    },
+    replacement: (row, before) => ({ row, before, entry: entryFor(row, keys.rowItem(fingerprintOf(row))) }),
+    replace: (replacements) => {
+      const current = replacements.filter(({ row, before }) => rows.get(row.id) === before);
+      if (current.length > 0) commit({ replace: current.map(({ row }) => row) }, current);
+      return current.length;
+    },
+    commit: (changes) => commit(changes),
+    holdsKeyset: (lines) => {
+      const head = keysetHead(lines);
+      return head.lines === root.keyset.lines && head.hash === root.keyset.hash;
+    },
+    forget: () => {
+      requireOpen();
+      store.forget();
+    },
+    watch: (seen) => {
+      watcher = seen;
+      return () => {
+        if (watcher === seen) watcher = undefined;
+      };
+    },
+    rowTotals: () => {
+      const others = [
+        ...[...counters].map(([key, reserved]) => keys.counterItem({ key, reserved })),
+        ...[...facts.values()].map(keys.factItem),
+      ];
+      return { rows: root.rows, sum: toggled(Buffer.from(root.sum, 'hex'), others) };
+    },
+    moveTo: (next, keysetLines, commitPoint) => {
+      requireOpen();
+      const keyset = { from: 0, lines: keysetLines };
+      const nextOne = nextRoot({ keyset }, new Map(), []);
+      const nextSealed = cipher.seal(nextOne);
+      const counted = [...counters].map(([key, reserved]) => ({ key, reserved }));
+      next.commit({ keyset, counters: counted, facts: [...facts.values()] }, nextSealed);
+      commitPoint();
+      store = next;
+      root = nextOne;
+      sealed = nextSealed;
+    },
+    distrust: () => {
+      isKnown = false;
+    },
     close: () => {
       isOpen = false;
       rows.clear();
@@ -236,12 +371,20 @@ const tampered = (what: string): HushError =>
   new HushError('INTEGRITY', `the vault was tampered with: ${what}`);
 
 /** How many lines the key set has, and the SHA-256 of its last one, whose MAC chains all of them. */
-const keysetHead = (lines: readonly string[], from = 0): Root['keyset'] => ({
+export const keysetHead = (lines: readonly string[], from = 0): Root['keyset'] => ({
   lines: from + lines.length,
   hash: createHash('sha256')
     .update(lines.at(-1) ?? '')
     .digest('hex'),
 });
+
+const entryFor = ({ version, dek }: StoredRow, item: Uint8Array): RowEntry => ({
+  version,
+  dek,
+  item: textOf(item),
+});
+
+const bytesOf = (text: string): Uint8Array => Buffer.from(text, 'latin1');
 
 const textOf = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');

@@ -27,6 +27,8 @@ export interface MessageBudget {
   spend(dek: Dek, messages: number): readonly CounterRow[];
   /** Tells that counters were committed. */
   granted(counters: readonly CounterRow[]): void;
+  /** How many messages a key has sealed at most, by its id. */
+  spent(key: string): number;
 }
 
 /** The budget over a vault's counters: `reservedOf` gives what is reserved for a key, by its id. */
@@ -57,13 +59,15 @@ export function createMessageBudget(
           'UNAVAILABLE',
           `key ${dek.version} of ${dek.keyring} has sealed all that it safely can`,
           {
-            hint: dek.keyring === 'default' ? 'hush keys rotate' : `hush keys rotate ${dek.keyring}`,
+            hint:
+              dek.keyring === 'default' ? 'hush keys rotate' : `hush keys rotate --keyring ${dek.keyring}`,
           },
         );
       }
       budget.used = used;
       return used > budget.reserved ? [{ key: budget.key, reserved }] : [];
     },
+    spent: (key) => byKey.get(key)?.used ?? reservedOf(key),
     granted(counters) {
       for (const { key, reserved } of counters) {
         const budget = byKey.get(key);

@@ -20,7 +20,9 @@ const root = z.strictObject({
   commit: count,
   rows: count,
   counters: count,
-  /** The freshness sum over rows and counters. */
+  /** Absent in a root of vault format 1, which knows no facts. */
+  facts: count.default(0),
+  /** The freshness sum over rows, counters and facts. */
   sum: hex32,
   /** The key set in the vault: how many lines it has, and the SHA-256 of its last one. */
   keyset: z.strictObject({ lines: count, hash: hex32 }),

@@ -2,16 +2,15 @@ import { HushError } from '../../protocol/errors.ts';
 import type { SecretPath } from '../../protocol/names.ts';
 import type { Secret, SecretCache } from '../cache/secret-cache.ts';
 import { storedLine } from '../keys/create.ts';
-import type { Dek } from '../keys/dek-index.ts';
 import type { Keyring } from '../keys/keyring.ts';
-import { parseSealedValue, type Sealer } from '../keys/sealed.ts';
 import { copyBytes, equalBytes } from '../memory/plain-bytes.ts';
-import { rowState, type RowSummary } from '../stores/store.ts';
+import type { RowSummary } from '../stores/store.ts';
 import type { IndexKeys } from './index-keys.ts';
 import type { KeyLines } from './key-lines.ts';
 import type { Ledger } from './ledger.ts';
 import { listPage, type ListOptions, type ListPage } from './list.ts';
-import { openMeta, sealMeta, type Meta } from './meta.ts';
+import type { Meta } from './meta.ts';
+import type { Allocate, Rows } from './rows.ts';
 
 /** What `set` tells of the secret that it stored. */
 export interface Stored {
@@ -40,7 +39,9 @@ export interface SecretsParts {
   readonly keys: IndexKeys;
   readonly keyring: Keyring;
   readonly keyLines: KeyLines;
-  readonly sealer: Sealer;
+  readonly rows: Rows;
+  /** Gives the memory of values on their way to the caller. */
+  readonly allocate: Allocate;
   readonly cache: SecretCache;
   readonly now: () => Date;
 }
@@ -51,31 +52,22 @@ export function createSecrets({
   keys,
   keyring,
   keyLines,
-  sealer,
+  rows,
+  allocate,
   cache,
   now,
 }: SecretsParts): Secrets {
-  const dekOf = (version: number): Dek => keyring.dek(storedLine.keyring, storedLine.tenant, version);
-  const metaOf = (row: RowSummary): Meta => openMeta(sealer, dekOf, row);
-
   function open(path: SecretPath): Secret {
     const row = ledger.read(keys.rowId(path));
     if (row === undefined) throw new HushError('NOT_FOUND');
     const { version } = row;
-    const { createdAt, updatedAt } = metaOf(row);
-    const sealed = parseSealedValue(row.value);
-    const place = { part: 'value', scope: path.scope, name: path.name, version } as const;
-    return {
-      value: sealer.openValue(dekOf(sealed.dekVersion), place, sealed),
-      version,
-      createdAt,
-      updatedAt,
-    };
+    const { createdAt, updatedAt } = rows.metaOf(row);
+    return { value: rows.valueOf(row, path, allocate), version, createdAt, updatedAt };
   }
 
   /** The meta of a row that was not looked for by its name: the name must be the one that the row's id is the hash of. */
   function listedMeta(row: RowSummary): Meta {
-    const meta = metaOf(row);
+    const meta = rows.metaOf(row);
     const { scope, name } = meta;
     if (equalBytes(keys.rowId({ scope, name, text: `${scope}/${name}` }), row.id)) return meta;
     throw new HushError('INTEGRITY', 'the vault was tampered with: a name stands at another place');
@@ -97,18 +89,11 @@ export function createSecrets({
       const before = ledger.read(id);
       const version = (before?.version ?? 0) + 1;
       const updatedAt = now().toISOString();
-      const createdAt = before === undefined ? updatedAt : metaOf(before).createdAt;
+      const createdAt = before === undefined ? updatedAt : rows.metaOf(before).createdAt;
       const dek = keyring.activeDek(storedLine.keyring, storedLine.tenant);
       const counters = keyLines.spend(dek, 2);
       const meta = { scope, name, createdAt, updatedAt, size: value.length };
-      const row = {
-        id,
-        version,
-        state: rowState.current,
-        dek: dek.version,
-        meta: sealMeta(sealer, dek, { id, version }, meta),
-        value: sealer.sealValue(dek, { part: 'value', scope, name, version }, value),
-      };
+      const row = rows.sealed(dek, { id, version }, meta, value);
       const commit = ledger.commit({ drop: before === undefined ? [] : [before], put: [row], counters });
       keyLines.granted(counters);
       cache.drop(path.text);

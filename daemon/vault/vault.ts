@@ -1,19 +1,34 @@
 import { HushError } from '../../protocol/errors.ts';
 import { createSecretCache, type CacheOptions, type CacheStats } from '../cache/secret-cache.ts';
+import { storedLine } from '../keys/create.ts';
 import { createNonceSource } from '../keys/nonce.ts';
 import { createSealer } from '../keys/sealed.ts';
 import { newBytes } from '../memory/plain-bytes.ts';
 import type { SecureArena } from '../memory/secure-bytes.ts';
+import type { SqlcipherStore } from '../stores/sqlcipher-store.ts';
 import type { SecretsStore } from '../stores/store.ts';
+import type { KeysetPlaces } from './commit-keys.ts';
+import { createDueKeys, type DueKeys } from './due-keys.ts';
+import { createKeyDestruction, type KeyDestruction } from './destroy-keys.ts';
+import { createFacts, type Facts } from './facts.ts';
 import { createHandles, type Handles } from './handles.ts';
 import { createIndexKeys, type IndexKeys } from './index-keys.ts';
 import { createKeyLines, type KeyLinesParts, type RotatedKeys } from './key-lines.ts';
+import { createKeyRetirement, type KeyRetirement } from './key-retirement.ts';
+import { keyStatus, type KeyQuery, type KeyStatus } from './key-status.ts';
+import { createKeyUse, type KeyUse } from './key-use.ts';
+import { createLegacyImporter, type LegacyImporter } from './legacy-import.ts';
 import { createLedger, openLedger, type Ledger } from './ledger.ts';
+import { createVaultMove, type VaultMove } from './move.ts';
+import { createResealing, type Resealing, type ResealingEvent } from './resealing.ts';
 import { createRootCipher, type AuditHead } from './root.ts';
+import { createRows } from './rows.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
+import { createTenants, type Tenants } from './tenants.ts';
 
 /** What a vault is opened with. Store and keyring belong to the same profile; the vault closes the store only. */
-export interface VaultParts extends Pick<KeyLinesParts, 'keyring' | 'maxTenants' | 'appendKeys'> {
+export interface VaultParts
+  extends Pick<KeyLinesParts, 'keyring' | 'maxTenants'>, Pick<KeysetPlaces, 'appendKeys' | 'replaceKeys'> {
   readonly store: SecretsStore;
   readonly arena: SecureArena;
   readonly cache: CacheOptions;
@@ -21,6 +36,8 @@ export interface VaultParts extends Pick<KeyLinesParts, 'keyring' | 'maxTenants'
   readonly allocate?: (length: number) => Uint8Array;
   /** The time of day; the system's if left out. */
   readonly now?: () => Date;
+  /** Told when a re-sealing of stored values has ended. */
+  readonly onResealing?: (event: ResealingEvent) => void;
   /** Asked, once all has proved to be of one commit and before anything is changed; what it throws ends the opening. */
   readonly beforeChange?: (found: VaultState) => Promise<void>;
 }
@@ -28,6 +45,8 @@ export interface VaultParts extends Pick<KeyLinesParts, 'keyring' | 'maxTenants'
 /** What the last commit of a vault says. */
 export interface VaultState {
   readonly commit: number;
+  /** How many secrets it holds. */
+  readonly secrets: number;
   readonly auditHead: AuditHead | undefined;
 }
 
@@ -49,9 +68,29 @@ export interface Vault extends Secrets, Handles {
   readonly vaultId: string;
   /** The key of a keyring's digests, 32 bytes that the caller wipes. */
   digestKey(keyring: string): Uint8Array;
-  /** A new DEK for each line of a keyring; new values are sealed under it from here on. Throws NOT_FOUND. */
+  /**
+   * A new DEK for each line of a keyring; new values are sealed under it from here on, stored ones once `resealing` is
+   * started. Throws NOT_FOUND, and CONFLICT while that is under way for the keyring of stored secrets.
+   */
   rotateKeys(keyring: string, by: string): RotatedKeys;
+  readonly resealing: Resealing;
+  /** The lines whose newest key is due to be followed by another. */
+  readonly dueKeys: DueKeys;
+  keyStatus(query: KeyQuery): KeyStatus;
+  readonly keyUse: KeyUse;
+  retireKey: KeyRetirement['retire'];
+  importLegacy: LegacyImporter['take'];
+  readonly tenants: Tenants;
+  /** Destroys keys by their ids; a line whose newest key is among them seals nothing until it is opened anew. */
+  destroyKeys: KeyDestruction['destroy'];
   stats(): VaultStats;
+  readonly facts: Facts;
+  /** Commits one fact by itself; undefined forgets it. Answers the commit's number. */
+  remember(name: string, value: unknown): number;
+  /** The beginning of a move into another file, one at a time; `source` is the store that the vault stands on. */
+  beginMove(source: SqlcipherStore, requireGoing: () => void): VaultMove;
+  /** What is on the disk is not known any more: all throw UNAVAILABLE from here on, until the vault is opened again. */
+  distrust(): void;
   /** Keeps the head of the audit chain for the next commit. */
   noteAuditHead(head: AuditHead): void;
   /** Commits the head that was noted, if the vault does not hold it yet. */
@@ -94,7 +133,7 @@ export async function openVault(parts: VaultParts): Promise<Vault> {
   };
   try {
     const ledger = await openLedger(store, keys, cipher);
-    await parts.beforeChange?.({ commit: ledger.commitCounter(), auditHead: ledger.auditHead() });
+    await parts.beforeChange?.(stateOf(ledger));
     mendKeyset(ledger, store.keysetLines(), keyring.keyset().lines);
     return vaultOf(parts, ledger, keys, closeKeys);
   } catch (error) {
@@ -102,6 +141,32 @@ export async function openVault(parts: VaultParts): Promise<Vault> {
     throw error;
   }
 }
+
+/**
+ * What the last commit of a store says, once all that it holds has proved to be of that commit. Nothing is changed, and
+ * the store stays the caller's. Throws as `openVault`.
+ */
+export async function checkVault({
+  store,
+  keyring,
+  arena,
+}: Pick<VaultParts, 'store' | 'keyring' | 'arena'>): Promise<VaultState> {
+  const keys = createIndexKeys(keyring.nameIndexKey().bytes, arena);
+  const cipher = createRootCipher(keys, keyring.vaultId);
+  try {
+    const ledger = await openLedger(store, keys, cipher);
+    return stateOf(ledger);
+  } finally {
+    cipher.close();
+    keys.close();
+  }
+}
+
+const stateOf = (ledger: Ledger): VaultState => ({
+  commit: ledger.commitCounter(),
+  secrets: ledger.size(),
+  auditHead: ledger.auditHead(),
+});
 
 /** Brings the vault's copy of the key set up to the one that both copies gave together. */
 function mendKeyset(ledger: Ledger, kept: readonly string[], lines: readonly string[]): void {
@@ -116,16 +181,41 @@ function vaultOf(parts: VaultParts, ledger: Ledger, keys: IndexKeys, closeKeys: 
   const { keyring } = parts;
   const { vaultId } = keyring;
   const now = parts.now ?? (() => new Date());
-  const sealer = createSealer(vaultId, createNonceSource(), parts.allocate);
+  const { allocate = newBytes } = parts;
+  const sealer = createSealer(vaultId, createNonceSource(), allocate);
+  const rows = createRows(keyring, sealer, allocate);
   const cache = createSecretCache({
     ...parts.cache,
     ...(parts.allocate === undefined ? {} : { allocate: parts.allocate }),
   });
   const keyLines = createKeyLines({ ...parts, ledger, now });
+  const facts = createFacts(ledger, keys, vaultId);
+  const places = { keyring, ledger, appendKeys: parts.appendKeys, replaceKeys: parts.replaceKeys };
+  const destruction = createKeyDestruction(places);
+  const resealing = createResealing({
+    ledger,
+    keyring,
+    keyLines,
+    rows,
+    onEvent: parts.onResealing ?? (() => undefined),
+  });
+  const keyUse = createKeyUse({ keyring, ledger, facts, now });
+  const legacy = createLegacyImporter({ ...places, keys, keyLines, rows, sealer, cache, now });
+
+  const requireSettled = (what: string): void => {
+    const { state, left } = resealing.progress();
+    if (state !== 'running') return;
+    throw new HushError('CONFLICT', `${what}: ${left} stored values are still being sealed anew`, {
+      hint: 'hush keys status tells how far it is; then try again',
+    });
+  };
+
+  // What a crash left of destroyed keys goes before anything else is done.
+  destruction.finish();
 
   return {
     vaultId,
-    ...createSecrets({ ledger, keys, keyring, keyLines, sealer, cache, now }),
+    ...createSecrets({ ledger, keys, keyring, keyLines, rows, allocate, cache, now }),
     ...createHandles({ ledger, keyring, keyLines, sealer }),
     digestKey(name) {
       ledger.requireOpen();
@@ -133,13 +223,32 @@ function vaultOf(parts: VaultParts, ledger: Ledger, keys: IndexKeys, closeKeys: 
       keyring.digestKey(name, key);
       return key;
     },
-    rotateKeys: keyLines.rotate,
+    rotateKeys(name, by) {
+      ledger.requireOpen();
+      if (name === storedLine.keyring) requireSettled('the keys cannot be rotated yet');
+      return keyLines.rotate(name, by);
+    },
+    resealing,
+    dueKeys: createDueKeys({ keyring, keyLines, resealing, now }),
+    keyStatus: (query) => keyStatus({ keyring, ledger, keyLines, keyUse, resealing, facts }, query),
+    keyUse,
+    retireKey: createKeyRetirement({ keyring, ledger, destruction, now }).retire,
+    importLegacy(request, by) {
+      requireSettled('nothing can be imported yet');
+      return legacy.take(request, by);
+    },
+    tenants: createTenants({ ...places, destruction, maxTenants: parts.maxTenants, now }),
+    destroyKeys: destruction.destroy,
     stats: () => ({
       secrets: ledger.size(),
       commit: ledger.commitCounter(),
       activeKey: keyLines.activeKey(),
       cache: { ...cache.stats(), ttlSeconds: parts.cache.ttlSeconds },
     }),
+    facts,
+    remember: (name, value) => ledger.commit({ facts: [facts.row(name, value)] }),
+    beginMove: (source, requireGoing) => createVaultMove({ ledger, keys, source, requireGoing }),
+    distrust: ledger.distrust,
     noteAuditHead: ledger.noteAuditHead,
     persistAuditHead: () => {
       if (ledger.hasNewAuditHead()) ledger.commit({});

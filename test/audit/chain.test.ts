@@ -130,7 +130,7 @@ describe('opening a chain', () => {
     assert.equal(readFileSync(file, 'latin1'), `${text}{"torn`);
   });
 
-  test('refuses a changed first or last record, and names the file', async (t) => {
+  test('refuses a changed first or last record, and names the file and what to do', async (t) => {
     const folder = newFolder(t);
     await writeChain(folder, 3);
     const lines = linesIn(folder);
@@ -142,6 +142,7 @@ describe('opening a chain', () => {
       assert.throws(() => openChain(folder, 'p'), {
         code: 'INTEGRITY',
         message: new RegExp(`^${join(folder, chainFileName)}: the hash does not fit`),
+        hint: /^restore it from a backup, or begin a new one and keep this: mv /,
       });
     }
   });

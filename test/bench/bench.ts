@@ -9,6 +9,8 @@ import { plainFigure, type Machine, type Report } from './figures.ts';
 import { memoryFigures } from './memory.ts';
 import { readFigures } from './reads.ts';
 import { reportFile, updateReadme } from './readme.ts';
+import { rotationFigures } from './rotation.ts';
+import { rewrapFigures } from './rewrap.ts';
 import { counted, fullScale, quickScale, valueBytes, type Scale } from './scale.ts';
 import { renderTable } from './table.ts';
 import { unlockFigures } from './unlocks.ts';
@@ -73,8 +75,24 @@ async function bench(scale: Scale): Promise<Report> {
     );
     const ofMany = await step('unlock of many', () => unlockFigures(large, scale.many, cost, 3));
     const changes = await step('changes', () => changeFigures(small, scale));
+    const table = { daemon: small, home: smallHome, installed, folder };
+    const rewraps = await step('rewraps', () => rewrapFigures(table, scale));
+    await stop(large);
+    const rotationHome = await makeBenchHome(cost);
+    homes.push(rotationHome);
+    const rotating = await start(rotationHome, installed);
+    const rotations = await step('rotations', () => rotationFigures(rotating, rotationHome, folder, scale));
     const batched = plainFigure(`set of ${valueBytes} bytes, in batches of 500`, '/s', [seeded]);
-    const figures = [...reads, ...unlocks, ...ofMany.slice(0, 1), ...memory, ...changes, batched];
+    const figures = [
+      ...reads,
+      ...unlocks,
+      ...ofMany.slice(0, 1),
+      ...memory,
+      ...changes,
+      ...rewraps,
+      ...rotations,
+      batched,
+    ];
     return { machine, rounds: scale.rounds, figures };
   } finally {
     for (const daemon of running) await daemon.stop();

@@ -14,6 +14,9 @@ export interface Scale {
   /** Requests between the two looks at the daemon's memory. */
   readonly requests: number;
   readonly unlocks: number;
+  /** Secrets of the vault whose keys are rotated, and how often. */
+  readonly rotated: number;
+  readonly rotations: number;
 }
 
 export const fullScale: Scale = {
@@ -26,6 +29,8 @@ export const fullScale: Scale = {
   many: 100_000,
   requests: 1_000_000,
   unlocks: 9,
+  rotated: 100_000,
+  rotations: 3,
 };
 
 /** Enough to see that everything works, and little of how fast. */
@@ -39,6 +44,8 @@ export const quickScale: Scale = {
   many: 1_000,
   requests: 100_000,
   unlocks: 3,
+  rotated: 20_000,
+  rotations: 1,
 };
 
 /** Bytes of every value, and requests in flight where they do not go one at a time. */

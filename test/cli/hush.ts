@@ -40,7 +40,7 @@ export interface Shell {
   /** Runs a line of shell in the home's folder, where `hush` is found. */
   runScript(script: string): Promise<Ended>;
   /** Runs the line on a terminal of its own, and types at it. */
-  type(line: string, steps: readonly Typed[], columns?: number): Promise<Screen>;
+  type(line: string, steps: readonly Typed[], columns?: number, env?: NodeJS.ProcessEnv): Promise<Screen>;
 }
 
 const screen = z.object({ code: z.number(), screen: z.string(), restored: z.boolean() });
@@ -92,10 +92,10 @@ export function openShell(t: TestContext): Shell {
       const { code, stdout, stderr } = await runProgram('sh', ['-c', `cd '${home}' && ${script}`], '', env);
       return { code, stdout: stdout.toString(), stderr: stderr.toString() };
     },
-    async type(line, steps, columns = 80) {
+    async type(line, steps, columns = 80, env = {}) {
       const [, ...args] = line.split(' ');
       const job = JSON.stringify({ argv: [process.execPath, program, ...args], steps, columns });
-      const { code, stdout, stderr } = await runProgram('python3', [terminal], job, base);
+      const { code, stdout, stderr } = await runProgram('python3', [terminal], job, { ...base, ...env });
       assert.equal(code, 0, stderr.toString());
       return screen.parse(JSON.parse(stdout.toString()));
     },

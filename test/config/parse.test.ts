@@ -51,6 +51,9 @@ describe('a config', () => {
     assert.equal(config.audit.onFailure, 'refuse');
     assert.deepEqual(config.clients, []);
     assert.equal(profileConfigOf(config, 'any').maxTenants, 1_000);
+    const usual = { afterDays: undefined, afterMessages: 2 ** 31 };
+    assert.deepEqual(profileConfigOf(config, 'any').rotation, usual);
+    assert.deepEqual(profileConfigOf(parseConfig('[profiles.any]'), 'any').rotation, usual);
   });
 
   test('every key is read', () => {
@@ -78,6 +81,9 @@ describe('a config', () => {
       exe = '/usr/bin/node'
       [profiles.default]
       max_tenants = 5
+      [profiles.default.keys]
+      rotate_after_days = 90
+      rotate_after_messages = 1000000
       [profiles.default.grants.platform]
       read = ['global/a', 'ws:*/b-*']
       write = ['global/a']
@@ -99,9 +105,10 @@ describe('a config', () => {
     assert.deepEqual(config.kdf, { memoryMib: 64, passes: 3 });
     assert.equal(config.audit.onFailure, 'warn');
     assert.deepEqual(config.clients, [{ name: 'platform', uid: 1001, gid: 1002, exe: '/usr/bin/node' }]);
-    const { maxTenants, grants } = profileConfigOf(config, 'default');
+    const { maxTenants, rotation, grants } = profileConfigOf(config, 'default');
     const grant = grants['platform'];
     assert.equal(maxTenants, 5);
+    assert.deepEqual(rotation, { afterDays: 90, afterMessages: 1_000_000 });
     assert.deepEqual(grant?.read.patterns, ['global/a', 'ws:*/b-*']);
     assert.deepEqual(grant.crypto.rules, [
       { match: 'default/billing/*' },
@@ -148,6 +155,11 @@ describe('a config is refused, by key and line,', () => {
     ['with NaN', '[cache]\nttl = nan', /^2 cache\.ttl must be a whole number/],
     ['with a date', '[cache]\nttl = 2026-01-01', /^2 cache\.ttl must be a whole number/],
     ['with a value out of bounds', '[limits]\nin_flight = 0', /^2 limits\.in_flight must be .* from 1 to/],
+    [
+      'with a rotation after too few messages',
+      '[profiles.default.keys]\nrotate_after_messages = 1000',
+      /^2 profiles\.default\.keys\.rotate_after_messages must be .* from 1000000 to/,
+    ],
     ['with a section that is no table', 'limits = 3', /^1 limits must be a table/],
     ['with a flag that is none', '[operators]\nowner = 1', /^2 operators\.owner must be true or false/],
     [

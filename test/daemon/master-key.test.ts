@@ -16,7 +16,7 @@ import { after, describe, test } from 'node:test';
 import fc from 'fast-check';
 
 import { readCredential, readKeyFile } from '../../daemon/key-file.ts';
-import { parseMasterKey } from '../../daemon/master-key-text.ts';
+import { parseMasterKey } from '../../protocol/master-key-text.ts';
 import { findMasterKey, takeMasterKey } from '../../daemon/master-key.ts';
 import { newBytes } from '../../daemon/memory/plain-bytes.ts';
 import { createSecureArena } from '../../daemon/memory/secure-bytes.ts';

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import sodium from 'sodium-native';
 import type { ProfilePaths } from '../../daemon/home/paths.ts';
 import { readHeaderFile } from '../../daemon/keys/header-file.ts';
@@ -74,7 +75,11 @@ export async function secretsOf(paths: ProfilePaths, credential: Credential): Pr
     const wrapping = keep('key-wrapping key', wrappingKey.bytes);
     const mac = keep('header MAC key', macKey.bytes);
 
-    const keyset = readKeyset(readKeysetFile(paths.keyset).lines, vaultId, mac);
+    const keyset = readKeyset(
+      readKeysetFile(join(paths.folder, header.body.files.keyset)).lines,
+      vaultId,
+      mac,
+    );
     const byUse = new Map<KeyUse, Uint8Array<ArrayBuffer>>();
     for (const { entry } of keyset.keys.values()) {
       const key = newBytes(32);

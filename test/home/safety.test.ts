@@ -29,9 +29,9 @@ import {
   fileProblems,
   folderProblems,
   openSafeFile,
-  shellWord,
 } from '../../daemon/home/safety.ts';
 import { HushError } from '../../protocol/errors.ts';
+import { shellWord } from '../../protocol/shell-word.ts';
 
 const isRoot = process.getuid?.() === 0;
 const modeOf = (path: string): number => statSync(path).mode & 0o777;

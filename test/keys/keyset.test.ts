@@ -8,12 +8,15 @@ import { splitKeyset } from '../../daemon/keys/keyset-file.ts';
 import {
   addEntries,
   emptyKeyset,
+  hasDestroyedBytes,
   type KeyEntry,
   type Keyset,
   type NewEntry,
   readKeyset,
   reconcile,
+  withoutDestroyedBytes,
 } from '../../daemon/keys/keyset.ts';
+import type { ErrorCode } from '../../protocol/errors.ts';
 import { bytesOf, filled, flip, now, textOf, withCode } from './fixtures.ts';
 
 const vaultId = '00112233445566778899aabbccddeeff';
@@ -132,8 +135,7 @@ describe('the key set', () => {
     const numberAt = 'hushd-keyset '.length;
     for (let index = 0; index < file.length - 1; index += 1) {
       for (const mask of [0x01, 0x02, 0x80]) {
-        const codes =
-          index === numberAt && mask === 0x02 ? ['NEWER_FORMAT' as const] : ['INTEGRITY' as const];
+        const codes: ErrorCode[] = index === numberAt && mask === 0x02 ? ['NEWER_FORMAT'] : ['INTEGRITY'];
         const read = () => {
           reconcile(splitKeyset(flip(file, index, mask)), whole.lines, vaultId, macKey);
         };
@@ -142,6 +144,9 @@ describe('the key set', () => {
         };
         assert.throws(read, withCode(...codes), `byte ${index}`);
         assert.throws(withoutVault, withCode(...codes), `byte ${index}`);
+        if (codes.includes('NEWER_FORMAT')) continue;
+        assert.throws(read, { hint: /vault's copy is whole/ }, `byte ${index}`);
+        assert.throws(withoutVault, { hint: /restore from a backup/ }, `byte ${index}`);
       }
     }
     const torn = reconcile(splitKeyset(flip(file, file.length - 1, 1)), whole.lines, vaultId, macKey);
@@ -219,5 +224,43 @@ describe('the key set', () => {
     assert.throws(() => readKeyset([...whole.lines, line], vaultId, macKey), withCode('NEWER_FORMAT'));
     const newer = [whole.lines[0]?.replace('hushd-keyset 1', 'hushd-keyset 2') ?? ''];
     assert.throws(() => readKeyset(newer, vaultId, macKey), withCode('NEWER_FORMAT'));
+  });
+});
+
+describe('a key set without its destroyed keys', () => {
+  test('is the next generation of the same history, and holds no byte of them', () => {
+    fc.assert(
+      fc.property(keysets, (keyset) => {
+        const after = withoutDestroyedBytes(keyset, macKey);
+        assert.deepEqual(readKeyset(after.lines, vaultId, macKey), after);
+        assert.equal(after.generation, keyset.generation + 1);
+        assert.equal(hasDestroyedBytes(after), false);
+        const expected = [...keyset.keys].map(([id, { entry, ...rest }]) => [
+          id,
+          { entry: rest.state === 'destroyed' ? { ...entry, wrapped: '' } : entry, ...rest },
+        ]);
+        assert.deepEqual([...after.keys], expected);
+        assert.equal(after.head.seq, keyset.head.seq);
+      }),
+    );
+  });
+
+  test('stands over the one before, whichever copy it is in, and goes on with the next version', () => {
+    const after = withoutDestroyedBytes(whole, macKey);
+    for (const [file, vault] of [
+      [after.lines, whole.lines],
+      [whole.lines, after.lines],
+    ] as const) {
+      const found = reconcile({ lines: file, torn: false }, vault, vaultId, macKey);
+      assert.deepEqual(found.keyset.lines, after.lines);
+      assert.equal(found.vaultNeedsRepair, vault === whole.lines);
+      assert.equal(found.fileIsOlder, file === whole.lines);
+    }
+    assert.equal(addEntries(after, [dek(4, 3)], macKey).keyset.keys.size, 4);
+    assert.throws(() => addEntries(after, [dek(4, 1)], macKey), withCode('INTEGRITY'));
+  });
+
+  test('cannot leave out a key that is not destroyed', () => {
+    assert.throws(() => keysetOf({ ...dek(1, 1), wrapped: '' }), withCode('INTEGRITY'));
   });
 });

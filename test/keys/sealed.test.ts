@@ -26,6 +26,7 @@ const dekOf = (tenant = '', version = 1): Dek => ({
   tenant,
   version,
   cipher: createAesGcm(rawKey),
+  opened: false,
 });
 const sealer = createSealer(vaultId, createNonceSource());
 
@@ -198,7 +199,7 @@ describe('a sealed handle', () => {
   });
 
   test('of a format to come is refused by name, and so is a value', () => {
-    for (const format of [3, 15]) {
+    for (const format of [4, 15]) {
       const form = Uint8Array.of(format, 1, ...filled(60, 0));
       assert.throws(() => parseSealedValue(form), withCode('NEWER_FORMAT'));
       assert.throws(() => parseSealedHandle(Buffer.from(form).toString('base64')), withCode('NEWER_FORMAT'));

@@ -19,6 +19,7 @@ import { createSealer, parseSealedHandle, parseSealedValue } from '../../daemon/
 import type { Credential } from '../../daemon/keys/slot.ts';
 import { deriveSubkeys } from '../../daemon/keys/subkeys.ts';
 import { unwrapKey } from '../../daemon/keys/wrapped-key.ts';
+import { parseRecoveryKey, recoveryTextLength, writeRecoveryKey } from '../../protocol/recovery-key.ts';
 import { arena, argon2Queue, bytesOf, textOf } from './fixtures.ts';
 
 const page = readFileSync(new URL('../../docs/formats.md', import.meta.url), 'utf8');
@@ -128,6 +129,16 @@ test('the header of docs/formats.md opens in every way that the page says', asyn
   }
 });
 
+test('the recovery key of docs/formats.md is written and read as the page says', () => {
+  const given = vector('recovery-key', { key: hex, text: z.string() });
+  const text = new Uint8Array(recoveryTextLength);
+  writeRecoveryKey(bytes(given.key), text);
+  assert.equal(textOf(text), given.text);
+  const key = new Uint8Array(32);
+  parseRecoveryKey(bytesOf(given.text), key);
+  assert.equal(hexOf(key), given.key);
+});
+
 test('the key set of docs/formats.md verifies, and its keys unwrap', () => {
   const given = vector('keyset', {
     vaultId: hex,
@@ -152,6 +163,7 @@ const dekOf = (raw: string, keyring: string, tenant: string, version: number) =>
   tenant,
   version,
   cipher: createAesGcm(bytes(raw)),
+  opened: false,
 });
 
 test('the sealed value of docs/formats.md opens', () => {

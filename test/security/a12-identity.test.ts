@@ -35,6 +35,8 @@ async function askEverything(wire: Wire): Promise<Set<string>> {
     ['crypto.encrypt', { ...place, plaintext: value }],
     ['crypto.digestKey', { profile, keyring: 'default' }],
     ['keys.rotate', { profile }],
+    ['keys.status', { profile }],
+    ['keys.retire', { profile, version: 1 }],
     ['unlock', { profile, credentials: [passphraseCredential()] }],
     ['lock', { profile }],
     ['profile.deactivate', { profile }],

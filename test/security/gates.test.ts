@@ -165,6 +165,13 @@ test('the gates, over the wire', async (t) => {
       ['crypto.encrypt', { ...place, plaintext: utf8('x') }],
       ['crypto.digestKey', { keyring: 'default' }],
       ['keys.rotate', {}],
+      ['keys.status', {}],
+      ['keys.resealing', {}],
+      ['keys.retire', { version: 1 }],
+      [
+        'secret.importLegacy',
+        { key: utf8('x'), rows: [{ path: 'global/a', nonce: utf8('x'), ciphertext: utf8('x') }] },
+      ],
       ['unlock', open],
       ['lock', {}],
       ['profile.activate', {}],

@@ -167,11 +167,13 @@ describe('the SQLCipher file', () => {
       assert.ok(readFileSync(file.path).equals(before));
       assert.ok(!existsSync(`${file.path}-wal`));
     };
-    change('pragma user_version = 2');
+    change('pragma user_version = 3');
     refusedUnchanged();
-    change(`pragma user_version = 1; update format set number = 2 where part = 'secret'`);
+    change(`pragma user_version = 2; update format set number = 2 where part = 'secret'`);
     refusedUnchanged();
-    change(`update format set number = 1 where part = 'secret'`);
+    change(`update format set number = 1 where part = 'secret'; insert into format values ('later', 1)`);
+    refusedUnchanged();
+    change(`delete from format where part = 'later'`);
     withStore(file, () => undefined);
     change('create trigger helpful after insert on secret begin delete from secret; end');
     assert.equal(refusal(file).code, 'INTEGRITY');

@@ -54,6 +54,16 @@ for (const [name, make] of stores) {
       assert.deepEqual([...store.fingerprints()], []);
       assert.deepEqual(store.counters(), []);
       assert.deepEqual(store.keysetLines(), []);
+      assert.deepEqual(store.facts(), []);
+    });
+
+    test('puts, replaces and deletes facts, and gives them in the order of their names', (t) => {
+      const store = make(t);
+      const fact = (name: string, ...sealed: number[]) => ({ name, sealed: Uint8Array.from(sealed) });
+      store.commit({ facts: [fact('b', 1, 2), fact('a', 3)] }, root);
+      assert.deepEqual(plain(store.facts()), plain([fact('a', 3), fact('b', 1, 2)]));
+      store.commit({ facts: [fact('b', 4), fact('a'), fact('c', 5), fact('never there')] }, root);
+      assert.deepEqual(plain(store.facts()), plain([fact('b', 4), fact('c', 5)]));
     });
 
     test('gives back what was committed, byte for byte', (t) => {

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -48,7 +48,7 @@ export interface TestDaemon {
   readonly pid: number;
   /** What it said when it listened. */
   readonly listening: Record<string, unknown>;
-  /** All that it has written to standard error so far. */
+  /** All that it has written to standard error so far, where that is a pipe. */
   stderr(): string;
   /** Resolves once standard error holds the text. */
   logged(text: string): Promise<void>;
@@ -71,8 +71,11 @@ export function cleanEnvironment(): NodeJS.ProcessEnv {
   );
 }
 
+/** What undoes things in the end: a test, or a program that keeps a list. */
+export type Afterwards = Pick<TestContext, 'after'>;
+
 /** A home that is removed after the test. */
-export function makeHome(t: TestContext): TestHome {
+export function makeHome(t: Afterwards): TestHome {
   const folder = mkdtempSync(join(tmpdir(), 'hushd-test-'));
   t.after(() => {
     rmSync(folder, { recursive: true, force: true });
@@ -115,12 +118,13 @@ export function homeAt(folder: string): TestHome {
 
 /** Starts `hushd` on a home and waits until it listens; it is killed after the test if it still runs. */
 export async function startDaemon(
-  t: TestContext,
+  t: Afterwards,
   home: TestHome,
   options: {
     readonly args?: readonly string[];
     readonly env?: NodeJS.ProcessEnv;
     readonly uid?: number;
+    readonly log?: string;
   } = {},
 ): Promise<TestDaemon> {
   const child = spawnDaemon(home, options);
@@ -172,7 +176,7 @@ export async function startDaemon(
 
 /** A daemon with one unlocked profile `default`. */
 export async function startUnlocked(
-  t: TestContext,
+  t: Afterwards,
   toml?: string,
 ): Promise<{ daemon: TestDaemon; client: HushClient; home: TestHome }> {
   const home = makeHome(t);
@@ -184,20 +188,31 @@ export async function startUnlocked(
   return { daemon, client, home };
 }
 
-/** Starts `hushd` without waiting for anything. */
+/** Starts `hushd` without waiting for anything; its standard error is a pipe, or is appended to the file `log`. */
 export function spawnDaemon(
   home: TestHome,
   {
     args = [],
     env = {},
     uid,
-  }: { readonly args?: readonly string[]; readonly env?: NodeJS.ProcessEnv; readonly uid?: number } = {},
+    log,
+  }: {
+    readonly args?: readonly string[];
+    readonly env?: NodeJS.ProcessEnv;
+    readonly uid?: number;
+    readonly log?: string;
+  } = {},
 ): ChildProcess {
-  return spawn(process.execPath, [new URL('../../bin/hushd.js', import.meta.url).pathname, ...args], {
-    env: { ...home.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    ...(uid === undefined ? {} : { uid, gid: uid }),
-  });
+  const standardError = log === undefined ? 'pipe' : openSync(log, 'a', 0o600);
+  try {
+    return spawn(process.execPath, [new URL('../../bin/hushd.js', import.meta.url).pathname, ...args], {
+      env: { ...home.env, ...env },
+      stdio: ['ignore', 'pipe', standardError],
+      ...(uid === undefined ? {} : { uid, gid: uid }),
+    });
+  } finally {
+    if (standardError !== 'pipe') closeSync(standardError);
+  }
 }
 
 /** The exit code of a child, once it has ended; null if a signal ended it. */

@@ -201,6 +201,26 @@ for (const kind of kinds) {
       assert.equal(vault.commitCounter(), commit);
     });
 
+    test('remembers facts, alone or with another change, replaces and forgets them', async (t) => {
+      const profile = await newProfile(t, kind);
+      let vault = await profile.open();
+      assert.equal(vault.facts.get('backup'), undefined);
+      const before = vault.commitCounter();
+      assert.equal(vault.remember('backup', { at: '2025-01-02T03:04:05.678Z', keys: [1, 2] }), before + 1);
+      vault.remember('other', null);
+      vault = await profile.open();
+      assert.deepEqual(vault.facts.get('backup'), { at: '2025-01-02T03:04:05.678Z', keys: [1, 2] });
+      assert.equal(vault.facts.get('other'), null);
+      vault.remember('backup', 'later');
+      vault.remember('other', undefined);
+      vault.remember('never there', undefined);
+      vault = await profile.open();
+      assert.equal(vault.facts.get('backup'), 'later');
+      assert.equal(vault.facts.get('other'), undefined);
+      assert.throws(() => vault.remember('', 1), RangeError);
+      assert.equal(vault.facts.get(''), undefined);
+    });
+
     test('refuses everything once it is closed', async (t) => {
       const profile = await newProfile(t, kind);
       const vault = await profile.open({ cache: roomyCache });
@@ -220,6 +240,8 @@ for (const kind of kinds) {
         () => vault.rotateHandle(place, handle),
         () => vault.digestKey('default'),
         () => vault.rotateKeys('default', 'test'),
+        () => vault.facts.get('backup'),
+        () => vault.remember('backup', 1),
       ];
       for (const call of calls) assert.throws(call, { code: 'LOCKED' });
     });

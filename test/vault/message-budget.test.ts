@@ -22,7 +22,7 @@ const entry = {
   by: 'test',
 } as const;
 const { keyset } = addEntries(emptyKeyset('0'.repeat(32), 1, macKey), [entry], macKey);
-const dek: Dek = { keyring: 'default', tenant: '', version: 1, cipher: createAesGcm(macKey) };
+const dek: Dek = { keyring: 'default', tenant: '', version: 1, cipher: createAesGcm(macKey), opened: false };
 
 describe('the count of messages under a key', () => {
   test('is reserved in blocks, and a block is asked for only when it is needed', () => {

@@ -21,7 +21,9 @@ import { temporaryFolder } from '../stores/files.ts';
 export type StoreKind = 'SQLCipher' | 'memory';
 
 /** What a test may open its vault with besides the usual. */
-export type OpenOptions = Partial<Pick<VaultParts, 'maxTenants' | 'now' | 'appendKeys'>> & {
+export type OpenOptions = Partial<
+  Pick<VaultParts, 'maxTenants' | 'now' | 'appendKeys' | 'replaceKeys' | 'onResealing'>
+> & {
   readonly cache?: CacheOptions;
   /** Stands between the vault and its store. */
   readonly wrapStore?: (store: SecretsStore) => SecretsStore;
@@ -105,6 +107,9 @@ export async function newProfile(t: TestContext, kind: StoreKind, folder?: strin
         maxTenants: 100,
         appendKeys: (present, added) => {
           appendToKeysetFile(keysetPath, present, added);
+        },
+        replaceKeys: (lines) => {
+          writeKeysetFile(keysetPath, lines);
         },
         ...rest,
       });

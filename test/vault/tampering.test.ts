@@ -19,6 +19,11 @@ type Row = [id: Buffer, version: number, state: number, dek: number, meta: Buffe
 const rowsOf = (db: Database.Database): Row[] =>
   db.prepare<[], Row>('select id, version, state, dek, meta, value from secret order by id').raw().all();
 
+type FactRow = [name: string, sealed: Buffer];
+
+const factsOf = (db: Database.Database): FactRow[] =>
+  db.prepare<[], FactRow>('select name, sealed from fact order by name').raw().all();
+
 const put = (db: Database.Database, row: Row): void => {
   db.prepare<Row>('insert or replace into secret values (?, ?, ?, ?, ?, ?)').run(...row);
 };
@@ -90,6 +95,52 @@ const attacks: [name: string, attack: (db: Database.Database, old: Row[]) => voi
   ],
 ];
 
+/** Attacks on the facts of a closed vault, with those of an earlier time at hand. */
+const factAttacks: [name: string, attack: (db: Database.Database, old: FactRow[]) => void][] = [
+  ['removes a fact', (db) => db.exec(`delete from fact where name = 'a'`)],
+  ['removes all facts', (db) => db.exec('delete from fact')],
+  [
+    'puts an old fact back',
+    (db, old) => {
+      for (const [name, sealed] of old)
+        db.prepare('update fact set sealed = ? where name = ?').run(sealed, name);
+    },
+  ],
+  ['moves a fact to another name', (db) => db.exec(`update fact set name = 'c' where name = 'a'`)],
+  [
+    'puts a copy of a fact beside it',
+    (db) => db.exec(`insert into fact select 'c', sealed from fact limit 1`),
+  ],
+  [
+    'swaps two facts',
+    (db) => {
+      const [a, b] = factsOf(db);
+      assert.ok(a && b);
+      db.prepare('update fact set sealed = ? where name = ?').run(b[1], a[0]);
+      db.prepare('update fact set sealed = ? where name = ?').run(a[1], b[0]);
+    },
+  ],
+  [
+    'takes the whole file back to the format that knew no facts',
+    (db) => {
+      db.exec(`drop table fact; delete from format where part = 'fact'`);
+      db.exec(`update format set number = 1; pragma user_version = 1`);
+    },
+  ],
+];
+
+async function profileWithFacts(t: Parameters<typeof newProfile>[0]): Promise<[TestProfile, FactRow[]]> {
+  const profile = await newProfile(t, 'SQLCipher');
+  const vault = await profile.open();
+  for (const name of ['a', 'b']) vault.remember(name, `old ${name}`);
+  profile.close();
+  const old = withRawFile(profile.file, factsOf);
+  const again = await profile.open();
+  for (const name of ['a', 'b']) again.remember(name, `new ${name}`);
+  profile.close();
+  return [profile, old];
+}
+
 async function attackedProfile(t: Parameters<typeof newProfile>[0]): Promise<[TestProfile, Row[]]> {
   const profile = await newProfile(t, 'SQLCipher');
   const vault = await profile.open();
@@ -106,6 +157,14 @@ describe('A6: a closed vault', () => {
   for (const [name, attack] of attacks) {
     test(`does not open when someone with the SQLCipher key alone ${name}`, async (t) => {
       const [profile, old] = await attackedProfile(t);
+      withRawFile(profile.file, (db) => attack(db, old));
+      await assertTamperingNoticed(profile);
+    });
+  }
+
+  for (const [name, attack] of factAttacks) {
+    test(`does not open when someone with the SQLCipher key alone ${name}`, async (t) => {
+      const [profile, old] = await profileWithFacts(t);
       withRawFile(profile.file, (db) => attack(db, old));
       await assertTamperingNoticed(profile);
     });

@@ -25,6 +25,7 @@ const vector = z.object({
   rowIdKey: hex,
   freshnessKey: hex,
   rootKey: hex,
+  factKey: hex,
   path: z.string().transform(parseSecretPath),
   rowId: hex,
   version: z.number(),
@@ -37,6 +38,10 @@ const vector = z.object({
   counterKey: z.string(),
   counterReserved: z.number(),
   counterItem: hex,
+  factName: z.string(),
+  factValue: z.string(),
+  factSealed: hex,
+  factItem: hex,
   root: z.string(),
   sealedRoot: hex,
 });
@@ -52,7 +57,7 @@ const keyed = (key: Uint8Array, input: Uint8Array): Uint8Array => blake2b(input,
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 const plain = (value: Uint8Array): number[] => [...value];
 
-test('the rows and counters of docs/formats.md are what the code makes of them', () => {
+test('the rows, counters and facts of docs/formats.md are what the code makes of them', () => {
   const keys = createIndexKeys(given.nameIndexKey, createSecureArena({ prefer: 'sodium_malloc' }));
   const { version, state, dek, metaTag: meta, valueTag: value } = given;
   assert.deepEqual(plain(keys.rowId(given.path)), plain(given.rowId));
@@ -61,9 +66,11 @@ test('the rows and counters of docs/formats.md are what the code makes of them',
   assert.deepEqual(plain(keys.rowItem(fingerprint)), plain(given.rowItem));
   const counter = { key: given.counterKey, reserved: given.counterReserved };
   assert.deepEqual(plain(keys.counterItem(counter)), plain(given.counterItem));
+  const fact = { name: given.factName, sealed: given.factSealed };
+  assert.deepEqual(plain(keys.factItem(fact)), plain(given.factItem));
   const root = createRootCipher(keys, given.vaultId).open(given.sealedRoot);
   assert.deepEqual(root, JSON.parse(given.root));
-  const sum = toggled(new Uint8Array(32), [given.rowItem, given.counterItem]);
+  const sum = toggled(new Uint8Array(32), [given.rowItem, given.counterItem, given.factItem]);
   assert.equal(Buffer.from(sum).toString('hex'), root.sum);
 });
 
@@ -80,6 +87,16 @@ test('the vector of the vault can be checked with the page and noble alone', () 
   reserved.writeBigUInt64BE(BigInt(given.counterReserved));
   const counterInput = Uint8Array.from([2, ...text(given.counterKey), ...reserved]);
   assert.deepEqual(keyed(given.freshnessKey, counterInput), given.counterItem);
+  assert.deepEqual(keyed(given.nameIndexKey, text('hushd v1 fact, AES-256-GCM')), given.factKey);
+  const factInput = Uint8Array.from([3, ...text(given.factName), ...given.factSealed.subarray(-16)]);
+  assert.deepEqual(keyed(given.freshnessKey, factInput), given.factItem);
+  const factAad = aadOf(['hushd', '1', 'fact', given.vaultId, given.factName]);
+  const factCipher = gcm(
+    keyed(given.factKey, text(given.factName)),
+    given.factSealed.subarray(2, 14),
+    factAad,
+  );
+  assert.equal(new TextDecoder().decode(factCipher.decrypt(given.factSealed.subarray(14))), given.factValue);
   const epoch = given.sealedRoot.subarray(2, 6);
   const aad = aadOf(['hushd', '1', 'root', given.vaultId]);
   const cipher = gcm(keyed(given.rootKey, epoch), given.sealedRoot.subarray(6, 18), aad);

@@ -1,0 +1,160 @@
+import { readKeyFile } from '../../daemon/key-file.ts';
+import { copyBytes, newBytes } from '../../daemon/memory/plain-bytes.ts';
+import { createSecureArena } from '../../daemon/memory/secure-bytes.ts';
+import { HushError, isErrorCode } from '../../protocol/errors.ts';
+import { masterKeyBytes, parseMasterKey } from '../../protocol/master-key-text.ts';
+import type { ResultOf } from '../../protocol/operations.ts';
+import type { Define } from '../commands.ts';
+import { withDaemon, type Daemon } from '../daemon.ts';
+import { countText } from '../format.ts';
+import { legacyLines, ofLine, type LegacyLine } from '../legacy-lines.ts';
+import { createStatusLine, type StatusLine } from '../status-line.ts';
+import { profileOf, type ProfileOption } from '../target.ts';
+import { badUsage } from '../usage.ts';
+
+interface ImportOptions extends ProfileOption {
+  readonly legacy?: string;
+  readonly keyFile?: string;
+  readonly overwrite?: true;
+  readonly check?: true;
+}
+
+interface Counts {
+  readonly stored: number;
+  readonly already: number;
+}
+
+/** So much is sent in one request, far below the smallest frame that holds the largest value. */
+const chunk = { lines: 500, bytes: 256 * 1024 };
+
+const examples = `
+FILE has one JSON object a line: {"path":"global/db","keyVersion":null,"nonce":BASE64,"ciphertext":BASE64,"createdAt"?},
+AES-256-GCM straight under a 32-byte master key without associated data, the ciphertext followed by its tag ("iv" for
+"nonce" is understood too). The key is that of --key-file, else of HUSH_LEGACY_KEY: 64 hex digits or base64.
+
+All lines are looked at first: where one cannot be stored, none is. What is there already with the same value is left as
+it is, so that an import that was cut off can be run again. The values are readable at once, and hush keys rotate seals
+them anew under a data key.
+
+Examples:
+  hush import --legacy old.jsonl --key-file old.key
+  hush import --legacy old.jsonl --key-file old.key --check`;
+
+export const define: Define = (command, { output }) => {
+  command
+    .option('--legacy <file>', 'values that were sealed straight under a master key, as JSON lines')
+    .option('--key-file <file>', 'the master key that sealed them (else HUSH_LEGACY_KEY)')
+    .option('--overwrite', 'give secrets that are there with another value a new version')
+    .option('--check', 'look at everything, and store nothing')
+    .addHelpText('after', examples)
+    .action(async (options: ImportOptions) => {
+      const { legacy: file, overwrite = false, check = false } = options;
+      if (file === undefined) throw badUsage('say what is to be imported: --legacy FILE', 'import');
+      const profile = profileOf(options, process.env);
+      const key = legacyKey(options, process.env);
+      const status = createStatusLine(!output.json);
+      try {
+        const counts = await withDaemon(async (daemon) => {
+          const request = { profile, key, ...(overwrite ? { overwrite } : {}) };
+          const checked = await passThrough(daemon, file, { ...request, check: true }, status, 'checked');
+          return check ? checked : await passThrough(daemon, file, request, status, 'stored');
+        });
+        const verb = check ? 'can be imported' : counts.stored === 1 ? 'is imported' : 'are imported';
+        const already = counts.already === 0 ? '' : `, ${counts.already} were there already`;
+        await output.facts({ profile, checked: check, ...counts }, [
+          `${countText(counts.stored, 'value')} ${verb}${already}`,
+        ]);
+        if (!check && counts.stored > 0) {
+          await output.note('they are under the legacy key still: hush keys rotate seals them anew');
+        }
+      } finally {
+        status.clear();
+        key.fill(0);
+      }
+    });
+};
+
+/** Sends all lines of the file, some at a time. Throws the error of the first line that is refused. */
+async function passThrough(
+  daemon: Daemon,
+  file: string,
+  request: {
+    readonly profile: string;
+    readonly key: Uint8Array;
+    readonly overwrite?: true;
+    readonly check?: true;
+  },
+  status: StatusLine,
+  verb: string,
+): Promise<Counts> {
+  let [stored, already] = [0, 0];
+  for await (const lines of legacyLines(file, chunk)) {
+    const answer = await sent(daemon, lines, request);
+    const [first] = answer.refused;
+    if (first !== undefined)
+      throw refusedLine(lines, answer.refused.length, first, stored, request.check === true);
+    stored += answer.stored;
+    already += answer.already;
+    status.show(() => `${stored + already} values ${verb}`);
+  }
+  return { stored, already };
+}
+
+async function sent(
+  daemon: Daemon,
+  lines: readonly LegacyLine[],
+  { key, ...request }: { readonly profile: string; readonly key: Uint8Array },
+): Promise<ResultOf<'secret.importLegacy'>> {
+  try {
+    return await daemon.call('secret.importLegacy', { ...request, key, rows: lines.map(({ row }) => row) });
+  } catch (error) {
+    if (!(error instanceof HushError) || error.code !== 'WRONG_KEY') throw error;
+    const range = `lines ${lines[0]?.number ?? 0} to ${lines.at(-1)?.number ?? 0}`;
+    throw new HushError('WRONG_KEY', `${error.message} on ${range}; nothing of them was stored`, {
+      hint: error.hint,
+    });
+  }
+}
+
+function refusedLine(
+  lines: readonly LegacyLine[],
+  count: number,
+  { index, code, message, hint }: { index: number; code: string; message: string; hint: string },
+  stored: number,
+  isCheck: boolean,
+): HushError {
+  const others = count === 1 ? '' : `, and ${countText(count - 1, 'line')} near it cannot be imported either`;
+  const state =
+    isCheck || stored === 0 ? 'nothing was stored' : `${countText(stored, 'value')} before it are stored`;
+  return ofLine(lines[index]?.number ?? 0, {
+    code: isErrorCode(code) ? code : 'UNAVAILABLE',
+    message: `${message}${others}; ${state}`,
+    hint,
+  });
+}
+
+/** The master key of the other system; the caller wipes it. Throws NO_STABLE_KEY, BAD_REQUEST, UNSAFE_MODE. */
+function legacyKey({ keyFile }: ImportOptions, env: NodeJS.ProcessEnv): Uint8Array<ArrayBuffer> {
+  if (keyFile !== undefined) {
+    const arena = createSecureArena({ bytes: 4096 });
+    try {
+      return copyBytes(readKeyFile(keyFile, arena).bytes);
+    } finally {
+      arena.close();
+    }
+  }
+  const text = env['HUSH_LEGACY_KEY'];
+  if (text === undefined || text === '') {
+    throw new HushError('BAD_REQUEST', 'the master key of the values is missing', {
+      hint: 'hush import --legacy FILE --key-file KEY, or set HUSH_LEGACY_KEY',
+    });
+  }
+  const key = newBytes(masterKeyBytes);
+  const bytes = new TextEncoder().encode(text);
+  try {
+    parseMasterKey(bytes, key, 'HUSH_LEGACY_KEY');
+    return key;
+  } finally {
+    bytes.fill(0);
+  }
+}

@@ -1,0 +1,29 @@
+import { printable } from '../protocol/printable.ts';
+
+/** A line on a terminal that tells how far something is. */
+export interface StatusLine {
+  /** Draws the line anew, at most ten times a second. */
+  show(text: () => string): void;
+  /** Takes the line away. */
+  clear(): void;
+}
+
+const redrawMs = 100;
+const clearLine = '\r\x1b[K';
+
+/** A status line on standard error, where that is a terminal and `isWanted`; else it shows nothing. */
+export function createStatusLine(isWanted: boolean): StatusLine {
+  const isShown = isWanted && process.stderr.isTTY;
+  let drawnAt = -Infinity;
+  return {
+    show(text) {
+      if (!isShown || performance.now() - drawnAt < redrawMs) return;
+      drawnAt = performance.now();
+      const columns = process.stderr.columns || 80;
+      process.stderr.write(clearLine + printable(text()).slice(0, columns - 1));
+    },
+    clear() {
+      if (drawnAt > -Infinity) process.stderr.write(clearLine);
+    },
+  };
+}
