@@ -18,7 +18,7 @@ export interface ConnectOptions {
   readonly socket?: string;
   /** The profile that calls mean when they name none; by default HUSH_PROFILE, else `default`. */
   readonly profile?: string;
-  /** How long a call may take, in milliseconds; 2000 by default, except 60 000 for what runs
+  /** How long a call may take, in milliseconds, a batch 20 more an item; 2000 by default, except 60 000 for what runs
    * Argon2id (`unlock`, `slot.add` and the like) and for `keys.rotate` and `keys.shred`. */
   readonly deadlineMs?: number;
   /** The environment; `process.env` by default. */
@@ -98,6 +98,8 @@ export type Verify = (connection: Connection, profile: string, expiresAt: number
 
 const usualDeadlineMs = 2000;
 const longDeadlineMs = 60_000;
+/** What each item of a batch adds: a change is a commit of its own, synced to the disk. */
+const batchItemMs = 20;
 const longOperations: readonly OperationName[] = [
   'unlock',
   'keys.rotate',
@@ -212,7 +214,8 @@ export async function connectAndVerify(options: ConnectOptions, verify: Verify):
     status: () => call('status', {}),
     async batch<const Items extends readonly BatchItem[]>(items: Items): Promise<BatchOutcomes<Items>> {
       const sent = items.map(({ op, params }) => ({ op, params: withProfile(op, params, profile) }));
-      const { results } = await call('batch', { items: sent });
+      const deadlineMs = (options.deadlineMs ?? usualDeadlineMs) + items.length * batchItemMs;
+      const { results } = await call('batch', { items: sent }, { deadlineMs });
       if (results.length !== items.length) {
         throw new HushError('UNAVAILABLE', 'the daemon did not answer each item of the batch');
       }

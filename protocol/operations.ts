@@ -577,6 +577,8 @@ export const operations = {
       erased: z.boolean(),
       /** The backups that may hold it, the oldest first. */
       backups: z.array(z.object({ id: z.string(), at: time })),
+      /** Earlier states in the daemon's own home that may hold it; paths within its `profiles`. */
+      copies: z.array(z.string()),
     }),
     needs: () => ({ kind: 'keys' }),
     subject: ({ keyring = 'default', tenant, version, legacy }) =>
@@ -631,6 +633,8 @@ export const operations = {
       erased: z.boolean(),
       /** The backups from before that may hold them, the oldest first. */
       backups: z.array(z.object({ id: z.string(), at: time })),
+      /** Earlier states in the daemon's own home that may hold them; paths within its `profiles`. */
+      copies: z.array(z.string()),
     }),
     needs: () => ({ kind: 'keys' }),
     subject: tenantSubject,

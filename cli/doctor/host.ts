@@ -4,6 +4,8 @@ import { loadConfig } from '../../daemon/config/load.ts';
 import { checkHome } from '../../daemon/home/inspection.ts';
 import { profilePathsOf, type HomePaths } from '../../daemon/home/paths.ts';
 import { readHeaderFile } from '../../daemon/keys/header-file.ts';
+import type { HeaderBody } from '../../daemon/keys/header.ts';
+import { filesOf } from '../../daemon/profiles/profile-files.ts';
 import { HushError } from '../../protocol/errors.ts';
 import { isProfileName, type ProfileName } from '../../protocol/names.ts';
 import { shellWord } from '../../protocol/shell-word.ts';
@@ -57,13 +59,14 @@ function profileFindings(paths: HomePaths): readonly Finding[] {
 
 /** What is wrong with a profile's files as far as it shows without a key; the rest shows at its unlock. */
 function brokenFiles(paths: HomePaths, name: ProfileName): readonly Finding[] {
-  const { folder, header, vault, keyset } = profilePathsOf(paths, name);
+  const { folder, header, ...first } = profilePathsOf(paths, name);
   // What stands in a folder's place is a finding of the home.
   if (!lstatSync(folder).isDirectory()) return [];
   if (readdirSync(folder).length === 0) {
     return [problemOf(`${folder} is empty, and no profile`, `rmdir ${shellWord(folder)}`)];
   }
-  const broken = [...brokenHeader(header)];
+  const { broken, files } = headerFindings(header);
+  const { vault, keyset } = files === undefined ? first : filesOf(folder, files);
   if (isVoid(vault)) broken.push(problemOf(`${vault} is missing or empty`, 'restore it from a backup'));
   if (isVoid(keyset)) {
     const message = `${keyset} is missing or empty`;
@@ -72,17 +75,20 @@ function brokenFiles(paths: HomePaths, name: ProfileName): readonly Finding[] {
   return broken;
 }
 
-function brokenHeader(path: string): readonly Finding[] {
+/** What is wrong with a header, and the files that it names where it can be read. */
+function headerFindings(path: string): {
+  readonly broken: Finding[];
+  readonly files: HeaderBody['files'] | undefined;
+} {
   try {
-    readHeaderFile(path);
-    return [];
+    return { broken: [], files: readHeaderFile(path).body.files };
   } catch (error) {
     if (!(error instanceof HushError)) throw error;
     // The home's findings tell of modes, owners and links.
-    if (error.code === 'UNSAFE_MODE') return [];
+    if (error.code === 'UNSAFE_MODE') return { broken: [], files: undefined };
     const isNewer = error.code === 'NEWER_FORMAT';
     const hint = isNewer ? 'install the release that wrote it' : 'restore it from a backup';
-    return [problemOf(`${path}: ${error.message}`, hint)];
+    return { broken: [problemOf(`${path}: ${error.message}`, hint)], files: undefined };
   }
 }
 

@@ -90,15 +90,19 @@ export async function presentContents(
 }
 
 /** The lines of the key set that the header names; without a header, of the one with the highest number. */
-function keysetLinesOf({ folder }: ProfilePaths, header: Header | undefined): readonly string[] {
+function keysetLinesOf(place: ProfilePaths, header: Header | undefined): readonly string[] {
+  const path = keysetPathOf(place, header);
+  return path === undefined ? [] : readKeysetFile(path).lines;
+}
+
+/** The path of that key set; undefined where there is none. */
+export function keysetPathOf({ folder }: ProfilePaths, header: Header | undefined): string | undefined {
   const numberOf = (name: string): number => Number(keysetName.exec(name)?.[1] ?? 1);
   const [newestName] = readdirSync(folder)
     .filter((name) => keysetName.test(name))
     .sort((a, b) => numberOf(b) - numberOf(a));
   const name = header?.body.files.keyset ?? newestName;
-  return name === undefined || !existsSync(join(folder, name))
-    ? []
-    : readKeysetFile(join(folder, name)).lines;
+  return name === undefined || !existsSync(join(folder, name)) ? undefined : join(folder, name);
 }
 
 function newest(one: Keyset | undefined, other: Keyset | undefined): Keyset | undefined {

@@ -15,14 +15,14 @@ import { HushError } from '../../protocol/errors.ts';
 import { exchangeNames } from '../../native/rename.ts';
 import { openChain } from '../audit/chain.ts';
 import { syncFolder } from '../home/files.ts';
-import { profilePathsOf, type HomePaths, type ProfilePaths } from '../home/paths.ts';
+import { profilePathsOf, type ProfilePaths } from '../home/paths.ts';
 import { checkDirectory, openSafeFile } from '../home/safety.ts';
 import { readHeaderFile } from '../keys/header-file.ts';
 import type { Header } from '../keys/header.ts';
 import { readKeysetFile } from '../keys/keyset-file.ts';
 import { readKeyset, type Keyset } from '../keys/keyset.ts';
 import { deriveMacKey } from '../keys/subkeys.ts';
-import { takeInstanceLock, type InstanceLock } from '../lock.ts';
+import { lockHome } from './lock-home.ts';
 import type { SecureArena } from '../memory/secure-bytes.ts';
 import { setAsideAudit } from '../profiles/create.ts';
 import { chooseKeyset, newerHeader } from './choose-keys.ts';
@@ -77,19 +77,6 @@ export async function replaceProfile(request: ReplaceRequest): Promise<Replaced>
     return await withUnpacked(request, (folders) => replaceWith(request, place, folders));
   } finally {
     lock.release();
-  }
-}
-
-/** Keeps every daemon out until the profile is whole again. */
-function lockHome({ lock }: HomePaths): InstanceLock {
-  try {
-    return takeInstanceLock(lock);
-  } catch (error) {
-    if (!(error instanceof HushError) || error.code !== 'EXISTS') throw error;
-    throw new HushError('CONFLICT', 'a daemon serves this home', {
-      hint: 'hush stop, restore, then hush start',
-      cause: error,
-    });
   }
 }
 

@@ -114,6 +114,7 @@ export const keyHandlers: Handlers<
         already,
         erased: notErased === undefined,
         backups: backups.map(({ id: backup, at }) => ({ id: backup, at })),
+        copies: profiles.copies(profile),
       };
       return Promise.resolve({ result, commit });
     }),

@@ -27,7 +27,11 @@ export const tenantHandlers: Handlers<'keys.shred' | 'keys.reopen'> = {
         peer.identity.name,
       );
       const backups = backupsWith(session, params).map(({ id, at }) => ({ id, at }));
-      return Promise.resolve({ result: { tenant, keyrings: [...keyrings], keys, erased, backups }, commit });
+      const copies = profiles.copies(params.profile);
+      return Promise.resolve({
+        result: { tenant, keyrings: [...keyrings], keys, erased, backups, copies },
+        commit,
+      });
     }),
 
   'keys.reopen': ({ profile, tenant, keyring }, { peer, profiles }) =>

@@ -25,7 +25,7 @@ export function createHeaderFile(path: string, opened: Header): HeaderFile {
     body: () => present.body,
     header: () => present,
     replace(next, bytes) {
-      if (next.generation !== present.body.generation + 1) {
+      if (next.generation <= present.body.generation) {
         throw new HushError('CONFLICT', "the profile's header was changed meanwhile", { hint: 'try again' });
       }
       if (!isPresent()) {

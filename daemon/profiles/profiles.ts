@@ -20,6 +20,7 @@ import type { Scratch } from '../memory/scratch.ts';
 import type { SecureArena } from '../memory/secure-bytes.ts';
 import type { ResealingEvent } from '../vault/resealing.ts';
 import type { Vault } from '../vault/vault.ts';
+import { copiesInHome } from './copies.ts';
 import { setAsideAudit } from './create.ts';
 import { withCopies } from './credential-copies.ts';
 import { doomFolder, removeDoomed } from './destroy.ts';
@@ -57,6 +58,8 @@ export interface Profiles {
     credentials: readonly Credential[],
     acceptRollback: string | undefined,
   ): Promise<{ vaultId: string; already: boolean; raised: boolean }>;
+  /** Earlier states of an unlocked profile's vault in this home: see `copiesInHome`. Throws LOCKED. */
+  copies(name: string): string[];
   /** The keys and the vault of an unlocked profile. Throws LOCKED. */
   session(name: string): Session;
   /**
@@ -375,6 +378,7 @@ export function createProfiles(parts: ProfilesParts): Profiles {
       }
     },
     vault: (name) => sessionOf(name).vault,
+    copies: (name) => copiesInHome(paths, require(name).paths, sessionOf(name).vault.vaultId),
     session: sessionOf,
     async change(name, what, work) {
       const session = sessionOf(name);

@@ -23,20 +23,31 @@ export interface FreshnessClaims {
  * the record that the vault remembers, and an older file of the key set; a chain that was rewritten is INTEGRITY.
  * What is found has an id by which an operator can take just that on purpose. A vault that is ahead of the audit is a
  * crash, and heals by itself.
+ *
+ * Answers the numbers that vault and header must go past from here on where an older state was taken on purpose: else
+ * the newer one that was given up could be put back later without a sign.
  */
-export async function checkFreshness(claims: FreshnessClaims): Promise<void> {
+export async function checkFreshness(claims: FreshnessClaims): Promise<GivenUp | undefined> {
   const ofAudit = await find(claims);
   const finding = claims.olderKeyset ? withOlderKeyset(claims, ofAudit) : ofAudit;
-  if (finding === undefined || finding.id === claims.accept) return;
+  if (finding === undefined) return undefined;
+  if (finding.id === claims.accept) return finding.givenUp ?? claims.state;
   throw new HushError(finding.code, finding.message, {
     hint: `restore the newer files, or, if this was on purpose: hush unlock --accept-rollback ${finding.id}`,
   });
+}
+
+/** How far the state had come that was given up for an older one. */
+export interface GivenUp {
+  readonly commit: number;
+  readonly generation: number;
 }
 
 interface Finding {
   readonly code: 'ROLLBACK' | 'INTEGRITY';
   readonly id: string;
   readonly message: string;
+  readonly givenUp?: GivenUp;
 }
 
 function withOlderKeyset({ state, head = nowhere }: FreshnessClaims, other: Finding | undefined): Finding {
@@ -80,18 +91,20 @@ async function find({ chain, state, head, secretOf }: FreshnessClaims): Promise<
       : finding('INTEGRITY', 'the audit was tampered with: the seals that the vault remembers are gone');
   }
   if (seal.commit > state.commit) {
-    return finding(
+    const found = finding(
       'ROLLBACK',
       `the vault is older than the audit: it is at change ${state.commit}, not ${seal.commit}`,
       seal,
     );
+    return { ...found, givenUp: seal };
   }
   if (seal.generation > state.generation) {
-    return finding(
+    const found = finding(
       'ROLLBACK',
       `the header is older than the audit: it is of generation ${state.generation}, not ${seal.generation}`,
       seal,
     );
+    return { ...found, givenUp: seal };
   }
   return undefined;
 }

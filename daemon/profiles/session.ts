@@ -26,7 +26,7 @@ import type { ResealingEvent } from '../vault/resealing.ts';
 import { checkVault, openVault, type Vault, type VaultState } from '../vault/vault.ts';
 import { migrateVault, type MigrationParts } from './migrate.ts';
 import { filesOf, refuseOlderHeader, removeLeftovers } from './profile-files.ts';
-import { checkFreshness } from './rollback.ts';
+import { checkFreshness, type GivenUp } from './rollback.ts';
 import { rotateVaultKey, type RotatedVault, type VaultRotation } from './rotate-vault.ts';
 import { createUpkeep, type Upkeep, type UpkeepEvent } from './upkeep.ts';
 import { createSlots, type Raised, type Slots } from './slots.ts';
@@ -39,8 +39,8 @@ export interface Session {
   /** The header as it stands; its MAC has verified. */
   header(): HeaderBody;
   /**
-   * Puts the next header in place, which commits whatever it stands for. Throws CONFLICT unless its generation is the
-   * one after, INTEGRITY when the file is not the one that was last read or written here, UNAVAILABLE when the disk
+   * Puts the next header in place, which commits whatever it stands for. Throws CONFLICT unless its generation is a
+   * later one, INTEGRITY when the file is not the one that was last read or written here, UNAVAILABLE when the disk
    * refuses, LOCKED after `close`.
    */
   putHeader(next: HeaderBody): void;
@@ -141,7 +141,7 @@ async function openWith(parts: SessionParts, header: Header, vaultKey: Uint8Arra
     );
     const keyring = openKeyring({ keyset, wrappingKey: subkeys.wrappingKey, macKey: subkeys.macKey, arena });
     undo.push(() => keyring.close());
-    const requireNewest = ({ commit, auditHead }: VaultState): Promise<void> =>
+    const requireNewest = ({ commit, auditHead }: VaultState): Promise<GivenUp | undefined> =>
       checkFreshness({
         chain: parts.chain,
         state: { vaultId, generation, commit },
@@ -160,6 +160,7 @@ async function openWith(parts: SessionParts, header: Header, vaultKey: Uint8Arra
       await migrateVault({ ...parts.paths, keyset: files.keyset, vault: vaultFile, format, verify, note });
       store = openSqlcipherStore(vaultFile);
     }
+    let givenUp: GivenUp | undefined;
     const vault = await openVault({
       store,
       keyring,
@@ -168,8 +169,9 @@ async function openWith(parts: SessionParts, header: Header, vaultKey: Uint8Arra
       allocate: parts.scratch.take,
       maxTenants: parts.maxTenants,
       beforeChange: async (found) => {
-        await requireNewest(found);
+        givenUp = await requireNewest(found);
         if (fileNeedsRepair) writeKeysetFile(files.keyset, keyset.lines);
+        return givenUp?.commit;
       },
       appendKeys: (present, added) => {
         appendToKeysetFile(files.keyset, present, added);
@@ -187,6 +189,9 @@ async function openWith(parts: SessionParts, header: Header, vaultKey: Uint8Arra
     const putHeader = (next: HeaderBody): void => {
       place.replace(next, keyring.headerBytes(next));
     };
+    if (givenUp !== undefined) {
+      putHeader({ ...place.body(), generation: Math.max(generation, givenUp.generation) + 1 });
+    }
     const slots = createSlots({
       header: place.body,
       putHeader,

@@ -67,6 +67,8 @@ export interface Ledger {
   replace(replacements: readonly Replacement[]): number;
   /** Makes the changes durable and returns the commit's number. If it throws, nothing has changed. */
   commit(changes: Changes): number;
+  /** Commits nothing under a number past this one: those up to it belong to a state that was given up. */
+  goPast(commit: number): void;
   /** Whether the last commit holds this key set, of which these are all lines. */
   holdsKeyset(lines: readonly string[]): boolean;
   /** Makes the store forget for good what it no longer holds. Throws UNAVAILABLE. */
@@ -176,6 +178,7 @@ function ledgerOf(first: SecretsStore, keys: IndexKeys, cipher: RootCipher, stat
   let watcher: ((changes: Changes) => void) | undefined;
   let { root, sealed } = state;
   let auditHead = root.audit;
+  let past = 0;
   let isKnown = true;
   let isOpen = true;
 
@@ -219,7 +222,7 @@ function ledgerOf(first: SecretsStore, keys: IndexKeys, cipher: RootCipher, stat
       toggleText(sum, entry.item);
     }
     return {
-      commit: root.commit + 1,
+      commit: Math.max(root.commit, past) + 1,
       rows: root.rows - dropped.length + put.size,
       counters: root.counters + counted.filter(({ key }) => !counters.has(key)).length,
       facts: noted.reduce((sum, fact) => sum + growth(fact), root.facts),
@@ -323,6 +326,10 @@ function ledgerOf(first: SecretsStore, keys: IndexKeys, cipher: RootCipher, stat
       return current.length;
     },
     commit: (changes) => commit(changes),
+    goPast: (number) => {
+      past = number;
+      commit({});
+    },
     holdsKeyset: (lines) => {
       const head = keysetHead(lines);
       return head.lines === root.keyset.lines && head.hash === root.keyset.hash;

@@ -38,8 +38,11 @@ export interface VaultParts
   readonly now?: () => Date;
   /** Told when a re-sealing of stored values has ended. */
   readonly onResealing?: (event: ResealingEvent) => void;
-  /** Asked, once all has proved to be of one commit and before anything is changed; what it throws ends the opening. */
-  readonly beforeChange?: (found: VaultState) => Promise<void>;
+  /**
+   * Asked, once all has proved to be of one commit and before anything is changed; what it throws ends the opening.
+   * With a number as its answer the next commit is numbered past that.
+   */
+  readonly beforeChange?: (found: VaultState) => Promise<number | undefined>;
 }
 
 /** What the last commit of a vault says. */
@@ -133,8 +136,9 @@ export async function openVault(parts: VaultParts): Promise<Vault> {
   };
   try {
     const ledger = await openLedger(store, keys, cipher);
-    await parts.beforeChange?.(stateOf(ledger));
+    const past = await parts.beforeChange?.(stateOf(ledger));
     mendKeyset(ledger, store.keysetLines(), keyring.keyset().lines);
+    if (past !== undefined) ledger.goPast(past);
     return vaultOf(parts, ledger, keys, closeKeys);
   } catch (error) {
     closeKeys();

@@ -81,8 +81,16 @@ describe('hush backup', () => {
     assert.equal(refused.code, 10);
     assert.match(refused.stderr, /a daemon has the profile default open\nhush: hint: hush lock -p default/);
     await mustRun(shell, 'hush lock');
+    const served = await shell.run(`hush backup restore ${file}`);
+    assert.equal(served.code, 10);
+    assert.match(served.stderr, /a daemon serves this home\nhush: hint: hush stop, restore, then hush start/);
+    await mustRun(shell, 'hush stop');
     await mustRun(shell, `hush backup restore ${file}`);
-    await mustRun(shell, 'hush unlock --passphrase-stdin', passphrase);
+    await mustRun(shell, 'hush start');
+    const older = await shell.run('hush unlock --passphrase-stdin', { input: passphrase });
+    assert.equal(older.code, 8);
+    const id = /--accept-rollback (\S+)/.exec(older.stderr)?.[1] ?? '';
+    await mustRun(shell, `hush unlock --passphrase-stdin --accept-rollback ${id}`, passphrase);
     assert.equal(await mustRun(shell, 'hush get global/a --reveal'), 'value');
     await mustRun(shell, 'hush set global/a', 'later');
     await mustRun(shell, 'hush lock');

@@ -54,6 +54,7 @@ describe('hush keys shred', () => {
       keys: 0,
       erased: true,
       backups: [],
+      copies: [],
     });
     assert.equal((await run('hush keys shred --tenant nobody --yes --confirm nobody')).code, 6);
 
@@ -110,7 +111,7 @@ describe('hush keys shred', () => {
     const [, ...backups] = stdout.split('\n').filter(Boolean);
     assert.equal(backups.length, 1, stdout);
     assert.match(backups[0] ?? '', new RegExp(`^backup ${id} of \\S+Z may still open it$`));
-    assert.match(stderr, /^hush: note: destroy these backups too/);
+    assert.match(stderr, /^hush: note: destroy these too/);
   });
 
   test('asks on a terminal for the tenant to be typed, and does nothing for another word', async (t) => {

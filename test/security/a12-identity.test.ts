@@ -84,7 +84,7 @@ describe('A12: who a peer is', () => {
     const denied = recordsIn(home.profile().audit).filter(({ outcome }) => outcome === 'denied');
     for (const uid of [otherUser, 0]) {
       const of = denied.filter((record) => record.uid === uid);
-      assert.equal(of.length, 11, `the attempts of uid ${uid} are on record`);
+      assert.equal(of.length, 13, `the attempts of uid ${uid} are on record`);
       assert.ok(of.every(({ client }) => client === `stranger:${uid}`));
     }
   });

@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { Proof } from '../../../daemon/backup/prove.ts';
 import { replaceProfile, type Replaced } from '../../../daemon/backup/replace.ts';
-import { restoreProfile, type RestoreRequest } from '../../../daemon/backup/restore.ts';
+import { restoreProfile, type Restored, type RestoreRequest } from '../../../daemon/backup/restore.ts';
 import { presentHeader } from '../../../daemon/backup/present-profile.ts';
 import { pathsOf, profilePathsOf } from '../../../daemon/home/paths.ts';
 import type { Header } from '../../../daemon/keys/header.ts';
@@ -76,10 +75,17 @@ export function defineRestore(backup: Command, { output, finish }: Session): voi
           return tellOfReplaced(name, facts.commit, replaced);
         }
         if (!isThere) await refuseIfServed(name);
-        const found = await restored(request, header, options, proof).finally(progress.clear);
+        const { proof: found, auditStayed } = await restored(request, header, options, proof).finally(
+          progress.clear,
+        );
         await output.facts({ ...facts, replaced: false, opened: found !== undefined, ...found }, [
           `profile ${name} is restored from ${from}`,
         ]);
+        if (auditStayed) {
+          await output.note(
+            'the audit of this vault was still here: where it knows of later changes the next unlock says ROLLBACK with an id',
+          );
+        }
         await output.note(`next: hush start && hush unlock -p ${name}`);
       });
     });
@@ -141,7 +147,7 @@ function restored(
   header: Header,
   options: OpenOptions,
   proof: ProofOptions,
-): Promise<Proof | undefined> {
+): Promise<Restored> {
   if (!isToBeOpened(header, options, proof)) return restoreProfile({ ...request, proof: undefined });
   return withProofParts(header, `${request.name} in the backup`, proof, (parts) =>
     restoreProfile({ ...request, proof: parts }),

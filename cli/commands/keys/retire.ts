@@ -63,9 +63,10 @@ Examples:
         await output.facts({ ...place, ...(legacy ? { legacy } : {}), ...result }, [
           result.already ? `${name} was destroyed already` : `${name} is destroyed`,
           ...result.backups.map(({ id, at }) => `backup ${id} of ${at} still holds it`),
+          ...result.copies.map((copy) => `${copy}, in the home's profiles, may still hold it`),
         ]);
-        if (result.backups.length > 0) {
-          await output.note('destroy these backups too, or what the key sealed stays readable');
+        if (result.backups.length + result.copies.length > 0) {
+          await output.note('destroy these too, or what the key sealed stays readable');
         }
         if (!result.erased) {
           throw new HushError(

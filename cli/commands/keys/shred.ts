@@ -40,7 +40,7 @@ Examples:
       const result = await withDaemon((daemon) =>
         daemon.call('keys.shred', { profile, tenant, ...(keyring === undefined ? {} : { keyring }) }),
       );
-      const { keyrings, backups, erased } = result;
+      const { keyrings, backups, copies, erased } = result;
       const where = `${keyrings.length === 1 ? 'keyring' : 'keyrings'} ${keyrings.join(', ')}`;
       const told =
         result.keys === 0
@@ -49,9 +49,10 @@ Examples:
       await output.facts({ profile, ...result }, [
         told,
         ...backups.map(({ id, at }) => `backup ${id} of ${at} may still open it`),
+        ...copies.map((copy) => `${copy}, in the home's profiles, may still open it`),
       ]);
-      if (backups.length > 0) {
-        await output.note('destroy these backups too, or what they hold of the tenant stays readable');
+      if (backups.length + copies.length > 0) {
+        await output.note('destroy these too, or what they hold of the tenant stays readable');
       }
       if (!erased) {
         throw new HushError(
