@@ -15,7 +15,7 @@ import { randomOf, type Random } from './random.ts';
 
 const kills = 70;
 /** More than are sealed anew in one commit, so that a rotation has an inside. */
-const resting = 5_000;
+const resting = 2_500;
 const looked = 100;
 /** No call waits so long, however busy the machine is. */
 const patient = { deadlineMs: 60_000 };
