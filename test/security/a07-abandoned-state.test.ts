@@ -102,7 +102,9 @@ describe('A7: a state that was given up', () => {
       await client.set('global/b', value);
     });
     cpSync(givenUp, home.profile().header);
-    await running(t, home, async (client) => void (await rollbackOf(client)));
+    await running(t, home, async (client) => {
+      await rollbackOf(client);
+    });
   });
 
   test('A7: nor a backup over a profile that is gone, whose audit knows better', async (t) => {
