@@ -3,6 +3,7 @@ import sodium from 'sodium-native';
 import { wipeFromThreadStacks } from '../../native/thread-stacks.ts';
 import { HushError } from '../../protocol/errors.ts';
 import { newBytes, wipe } from '../memory/plain-bytes.ts';
+import { overwriteRegisters } from '../memory/registers.ts';
 
 /** The cost of one Argon2id (RFC 9106): memory in KiB, passes over it, and always one lane. */
 export interface Argon2Cost {
@@ -101,8 +102,6 @@ export function createArgon2Queue({ memoryCapKiB = defaultMemoryCapKiB } = {}): 
     const algorithm = sodium.crypto_pwhash_ALG_ARGON2ID13;
     try {
       await sodium.crypto_pwhash_async(out, passphrase, salt, passes, memoryKiB * 1024, algorithm);
-      // libsodium's BLAKE2b leaves the result on the stack of the thread that ran it (found by scanning the process).
-      wipeFromThreadStacks(out);
     } catch (cause) {
       const mebibytes = Math.ceil(memoryKiB / 1024);
       throw new HushError('UNAVAILABLE', `Argon2id did not get its ${mebibytes} MiB of memory`, {
@@ -110,6 +109,9 @@ export function createArgon2Queue({ memoryCapKiB = defaultMemoryCapKiB } = {}): 
         hint: 'free memory on this host, then try again',
       });
     }
+    // libsodium's BLAKE2b leaves the result on the stack of the thread that ran it (found by scanning the process).
+    wipeFromThreadStacks(out);
+    overwriteRegisters();
   }
 
   return {

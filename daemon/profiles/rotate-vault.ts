@@ -92,8 +92,9 @@ export async function rotateVaultKey(parts: RotateVaultParts): Promise<RotatedVa
   try {
     // A crash from here to the header's rename leaves these two files, or parts of them, beside those in use.
     removeFiles(files);
-    const openers = await resealed(header.body(), vaultKey.bytes);
-    wipeVaultKey(vaultKey);
+    const openers = await resealed(header.body(), vaultKey.bytes).finally(() => {
+      wipeVaultKey(vaultKey);
+    });
     const told = (phase: VaultRotation['phase']) => (done: number) => {
       parts.told({ phase, done, total: Math.max(done, vault.stats().secrets) });
     };
