@@ -1,5 +1,6 @@
 import { HushError, reportOf } from '../protocol/errors.ts';
-import { cryptoHandle, type ParamsOf } from '../protocol/operations.ts';
+import type { ParamsOf } from '../protocol/operations.ts';
+import { cryptoHandle } from '../protocol/shapes.ts';
 import { membersOf, type Member } from './json-members.ts';
 
 /** A line of a table of handles: what the platform keeps of one value. */

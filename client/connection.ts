@@ -10,7 +10,8 @@ import {
   protocolVersions,
 } from '../protocol/frames.ts';
 import { operations } from '../protocol/operations.ts';
-import type { Limits, OperationName, ParamsOf, ResultOf } from '../protocol/operations.ts';
+import type { OperationName, ParamsOf, ResultOf } from '../protocol/operations.ts';
+import type { Limits } from '../protocol/shapes.ts';
 import { newBytes, withOwnBinaries, wipeBinaries } from './bytes.ts';
 import { createCallTable } from './calls.ts';
 import type { Call } from './calls.ts';

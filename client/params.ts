@@ -1,6 +1,7 @@
 import { HushError } from '../protocol/errors.ts';
 import { operations } from '../protocol/operations.ts';
-import type { Limits, OperationName } from '../protocol/operations.ts';
+import type { OperationName } from '../protocol/operations.ts';
+import type { Limits } from '../protocol/shapes.ts';
 
 /**
  * The parameters as the table of operations wants them, without keys that hold `undefined`. A request that is not

@@ -11,6 +11,8 @@ export {
 export type { FrameEncoder, FrameReader, OnFrame } from './frames.ts';
 export { defaultProfile, isProfileName, parseProfileName, parseReference, parseSecretPath } from './names.ts';
 export type { ProfileName, SecretPath, SecretReference } from './names.ts';
-export { cryptoHandle, gateOrder, operationNamed, operations } from './operations.ts';
-export type { GateName, Limits, OperationName, ParamsOf, ResultOf } from './operations.ts';
+export { gateOrder, operationNamed, operations } from './operations.ts';
+export type { GateName, OperationName, ParamsOf, ResultOf } from './operations.ts';
+export { cryptoHandle } from './shapes.ts';
+export type { Limits } from './shapes.ts';
 export type { Right, SimpleRight } from './rights.ts';

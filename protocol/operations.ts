@@ -1,7 +1,33 @@
 import { z } from 'zod';
-import { exactly, isText, type Check } from './quick-shapes.ts';
-import { isSlotId, isSlotLabel } from './names.ts';
+import type { Check } from './quick-shapes.ts';
 import type { Right } from './rights.ts';
+import {
+  acceptsGet,
+  acceptsHandle,
+  acceptsPlaintext,
+  backupId,
+  bytes,
+  count,
+  credential,
+  credentials,
+  cryptoContext,
+  cryptoHandle,
+  keyStatus,
+  keyring,
+  limits,
+  listEntry,
+  nothing,
+  path,
+  profile,
+  profileStatus,
+  resealing,
+  slotId,
+  slotLabel,
+  slotName,
+  tenant,
+  text,
+  time,
+} from './shapes.ts';
 
 /** The gates that a request can pass, in their order; gate 0 (frame) and gate 6 (vault) are passed by all. */
 export const gateOrder = ['lock', 'profile', 'identity', 'rate', 'access', 'name'] as const;
@@ -45,68 +71,6 @@ function operation<Params extends z.ZodType, Result extends z.ZodType>(
   };
 }
 
-const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'not binary');
-const count = z.number().int().nonnegative();
-const time = z.string();
-
-/** A text of some length in UTF-16 units; one check, where zod's own `min` and `max` are two and cost 0.3 µs more each. */
-const text = (least: number, most: number, pattern?: RegExp) =>
-  z.custom<string>(
-    isText(least, most, pattern),
-    `not a text of ${least} to ${most} characters${pattern === undefined ? '' : ` like ${pattern.source}`}`,
-  );
-
-const keyringPattern = /^[A-Za-z0-9][A-Za-z0-9_-]*$/;
-const profile = text(0, 256);
-const path = text(0, 1024);
-const keyring = text(1, 64, keyringPattern);
-const nothing = z.object({});
-
-/** The platform's columns hold 128 characters of namespace and key (see docs/protocol.md, `crypto.encrypt`). */
-const coordinate = text(1, 128);
-const tenant = text(1, 128);
-
-/** A sealed value as the platform keeps it; `ciphertext` is base64 and says everything about itself. */
-export const cryptoHandle = z.strictObject({
-  id: text(1, 248),
-  kmsKeyId: text(1, 256),
-  alg: text(1, 64),
-  version: z.number().int().min(1).max(0xffff_ffff),
-  ciphertext: text(1, 0xffff_ffff),
-});
-
-const cryptoContext = {
-  profile,
-  keyring,
-  namespace: coordinate,
-  key: coordinate,
-  tenant: tenant.optional(),
-};
-
-const isProfile = isText(0, 256);
-const isBytes: Check = (value) => value instanceof Uint8Array;
-const isCoordinate = isText(1, 128);
-const isVersion: Check = (value) =>
-  typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 0xffff_ffff;
-
-const acceptsGet = exactly({ profile: isProfile, path: isText(0, 1024) });
-const contextChecks = {
-  profile: isProfile,
-  keyring: isText(1, 64, keyringPattern),
-  namespace: isCoordinate,
-  key: isCoordinate,
-};
-const tenantCheck = { tenant: isText(1, 128) };
-const isHandle = exactly({
-  id: isText(1, 248),
-  kmsKeyId: isText(1, 256),
-  alg: isText(1, 64),
-  version: isVersion,
-  ciphertext: isText(1, 0xffff_ffff),
-});
-const acceptsHandle = exactly({ ...contextChecks, handle: isHandle }, tenantCheck);
-const acceptsPlaintext = exactly({ ...contextChecks, plaintext: isBytes }, tenantCheck);
-
 /** The full coordinate of a platform value, as grants and audit records write it. */
 const coordinateOf = (params: Coordinate): string => `${params.keyring}/${params.namespace}/${params.key}`;
 
@@ -138,149 +102,6 @@ const openingRight = ({ keyring, namespace, key, tenant }: Coordinate): Right =>
 /** A tenant and perhaps the keyring, as audit records name them. */
 const tenantSubject = (params: { readonly tenant: string; readonly keyring?: string | undefined }): string =>
   params.keyring === undefined ? `tenant ${params.tenant}` : `tenant ${params.tenant} in ${params.keyring}`;
-
-const limits = z.object({
-  frameBytes: count,
-  valueBytes: count,
-  plaintextBytes: count,
-  connections: count,
-  inFlight: count,
-  helloMs: count,
-  frameMs: count,
-  idleMs: count,
-  writeBacklogBytes: count,
-  drainMs: count,
-  batchItems: count,
-});
-
-/** The limits that the daemon tells in `hello`: bytes, counts and milliseconds. */
-export type Limits = z.output<typeof limits>;
-
-const profileState = z.enum(['locked', 'unlocked', 'inactive']);
-
-const credentialKind = z.enum(['passphrase', 'key', 'recovery']);
-
-/** What opens a slot: `secret` is a passphrase (UTF-8, NFKC) or exactly 32 bytes of key or recovery key. */
-const credential = z.strictObject({ kind: credentialKind, secret: bytes });
-
-/** Credentials that open a profile, alone or together. */
-const credentials = z.array(credential).min(1).max(4);
-
-const slotId = z.custom<string>(
-  (value) => typeof value === 'string' && isSlotId(value),
-  'not the 16 hex digits of an id',
-);
-const slotLabel = z.custom<string>(
-  (value) => typeof value === 'string' && isSlotLabel(value),
-  'not a label: 1-64 characters, no control character, no blank at its ends, and no id',
-);
-
-const slotName = { id: z.string(), kind: credentialKind, label: z.string() };
-
-const listEntry = z.object({
-  path,
-  version: count,
-  createdAt: time,
-  updatedAt: time,
-  size: count,
-});
-
-const backupId = text(32, 32, /^[0-9a-f]{32}$/);
-
-const profileStatus = z.object({
-  name: z.string(),
-  state: profileState,
-  vaultId: z.string().optional(),
-  /** Why the profile cannot be opened now, where that is known without opening it. */
-  problem: z.string().optional(),
-  /** What opens it, each of the outer list alone, all of an inner list together; not proved while it is locked. */
-  opensWith: z.array(z.array(z.object({ kind: credentialKind, label: z.string() }))).optional(),
-  unlockedAt: time.optional(),
-  secrets: count.optional(),
-  activeKey: z.string().optional(),
-  /** When the newest backup that was kept was taken, and how many data keys it does not hold. */
-  backup: z.object({ at: time.optional(), missingKeys: count }).optional(),
-  cache: z
-    .object({ entries: count, bytes: count, hits: count, misses: count, ttlSeconds: z.number() })
-    .optional(),
-});
-
-const keyState = z.enum(['active', 'retired', 'destroyed']);
-
-/** How the sealing anew of stored values stands. */
-const resealing = z.object({
-  /** `stalled`: some could not be sealed anew, for the reason in `error`. */
-  state: z.enum(['idle', 'running', 'stalled']),
-  /** How many this run, or the last one, has sealed anew. */
-  moved: count,
-  left: count,
-  elapsedMs: count,
-  /** A second. */
-  rate: count,
-  error: z.object({ code: z.string(), message: z.string(), hint: z.string() }).optional(),
-});
-
-const keyStatus = z.object({
-  keyring,
-  tenant: tenant.optional(),
-  /** The version that seals; absent where the keys of the line are destroyed. */
-  active: count.optional(),
-  /** The keys of the line, the newest first. */
-  keys: z.array(
-    z.object({
-      version: count,
-      kmsKeyId: z.string(),
-      state: keyState,
-      createdAt: time,
-      createdBy: z.string(),
-      retiredAt: time.optional(),
-      retiredBy: z.string().optional(),
-      destroyedAt: time.optional(),
-      destroyedBy: z.string().optional(),
-      /** How many stored values it seals. */
-      values: count,
-      /** How many messages it has sealed at most. */
-      messages: count,
-      /** About when it last opened a handle, since it is not the newest any more. */
-      lastDecryptAt: time.optional(),
-      inBackup: z.boolean(),
-    }),
-  ),
-  /** `before` of the next page of keys. */
-  next: count.optional(),
-  messageLimit: count,
-  values: count,
-  legacyValues: count,
-  legacyKeys: z.array(
-    z.object({ version: count, state: keyState, importedAt: time, importedBy: z.string() }),
-  ),
-  resealing,
-  keyrings: z.array(
-    z.object({
-      keyring,
-      tenants: count,
-      shredded: count,
-      active: count,
-      retired: count,
-      destroyed: count,
-      oldestAt: time.optional(),
-      mostMessages: count,
-    }),
-  ),
-  automatic: z.object({ afterDays: count.optional(), afterMessages: count.optional() }),
-  lastBackupAt: time.optional(),
-  /** How many keys that can open something are in no backup that was kept. */
-  newerThanBackup: count,
-  /** What to do next, the most urgent first. */
-  advice: z.array(
-    z.object({
-      topic: z.string(),
-      level: z.enum(['note', 'warning']),
-      message: z.string(),
-      hint: z.string().optional(),
-    }),
-  ),
-});
 
 /**
  * The one table of operations: shape of parameters and result, the gates it passes, the right it needs,

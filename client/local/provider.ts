@@ -9,7 +9,7 @@ import {
 } from '../../protocol/local-handle.ts';
 import type { LocalKey, LocalPlace } from '../../protocol/local-handle.ts';
 import { masterKeyBytes } from '../../protocol/master-key-text.ts';
-import { cryptoHandle } from '../../protocol/operations.ts';
+import { cryptoHandle } from '../../protocol/shapes.ts';
 import { copyOf, newBytes } from '../bytes.ts';
 import { coordinateOf, plaintextOf, textOf } from '../crypto-context.ts';
 import type { CryptoContext } from '../crypto-context.ts';

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { openBackup } from '../../daemon/backup/reader.ts';
-import { cryptoHandle } from '../../protocol/operations.ts';
+import { cryptoHandle } from '../../protocol/shapes.ts';
 import { makeHome, passphraseCredential, startDaemon } from '../support/daemon.ts';
 import { restore, textAt } from './files.ts';
 

@@ -5,7 +5,7 @@ import { openConnection } from '../../client/connection.ts';
 import type { Connection } from '../../client/connection.ts';
 import { trustedListenersOf } from '../../client/listener.ts';
 import { HushError } from '../../protocol/errors.ts';
-import type { Limits } from '../../protocol/operations.ts';
+import type { Limits } from '../../protocol/shapes.ts';
 import { coded } from './coded.ts';
 import { startServer, temporarySocket } from './server.ts';
 import type { Peer, Request, TestServer } from './server.ts';

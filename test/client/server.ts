@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createFrameEncoder, createFrameReader, decodeMessage } from '../../protocol/frames.ts';
-import type { Limits } from '../../protocol/operations.ts';
+import type { Limits } from '../../protocol/shapes.ts';
 
 export const limits: Limits = {
   frameBytes: 1_500_000,
