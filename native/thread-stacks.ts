@@ -50,10 +50,10 @@ export function wipeFromThreadStacks(secret: Uint8Array): number {
 /**
  * Overwrites with zeros what calls have left of `secret` (a multiple of 16 bytes) on the stack of the main thread, piece
  * by piece of 16 bytes: ciphers that work on several blocks at once keep single ones there. Answers how many there were.
+ * Nothing is searched where the kernel does not say where the stack is.
  */
 export function wipeFromMainStack(secret: Uint8Array): number {
-  const [, from = '', to = ''] =
-    /^([0-9a-f]+)-([0-9a-f]+) rw-p .*\[stack\]$/m.exec(readFileSync('/proc/self/maps', 'latin1')) ?? [];
+  const [, from = '', to = ''] = /^([0-9a-f]+)-([0-9a-f]+) rw-p .*\[stack\]$/m.exec(readMaps()) ?? [];
   const stack = { start: Number.parseInt(from, 16), end: Number.parseInt(to, 16) };
   if (!Number.isSafeInteger(stack.start) || !Number.isSafeInteger(stack.end)) return 0;
   let wiped = 0;
@@ -65,7 +65,7 @@ export function wipeFromMainStack(secret: Uint8Array): number {
 function threadStacks(): readonly Range[] {
   const stacks: Range[] = [];
   let guardEnd = -1;
-  for (const line of readFileSync('/proc/self/maps', 'latin1').split('\n')) {
+  for (const line of readMaps().split('\n')) {
     const [, from = '', to = '', mode] =
       /^([0-9a-f]+)-([0-9a-f]+) (\S+) 00000000 00:00 0 *$/.exec(line) ?? [];
     const start = Number.parseInt(from, 16);
@@ -77,6 +77,15 @@ function threadStacks(): readonly Range[] {
     guardEnd = mode === '---p' ? end : -1;
   }
   return stacks;
+}
+
+/** /proc/self/maps; nothing where it cannot be read, for want of a descriptor, say: the key itself is wiped all the same. */
+function readMaps(): string {
+  try {
+    return readFileSync('/proc/self/maps', 'latin1');
+  } catch {
+    return '';
+  }
 }
 
 /** The parts of a range that are in memory: a stack is hardly ever used beyond its first pages. */

@@ -1,8 +1,9 @@
-import { createCipheriv, createDecipheriv, createSecretKey } from 'node:crypto';
-
+import { checkLengths, createNodeGcm, nonceLength, tagLength } from '../../native/node-gcm.ts';
 import { HushError } from '../../protocol/errors.ts';
 import { newBytes } from '../memory/plain-bytes.ts';
 import { openssl, type OpenSsl } from './openssl.ts';
+
+export { nonceLength, tagLength };
 
 /** AES-256-GCM under one key (NIST SP 800-38D), with a 12-byte nonce and a 16-byte tag. */
 export interface AesGcm {
@@ -20,20 +21,11 @@ export interface AesGcm {
   close(): void;
 }
 
-export const nonceLength = 12;
-export const tagLength = 16;
-
 const commandGetTag = 0x10;
 const commandSetTag = 0x11;
 
 const closed = (): HushError => new HushError('LOCKED', 'the key is closed: the profile was locked');
 const failed = (what: string): HushError => new HushError('UNAVAILABLE', `OpenSSL could not ${what}`);
-
-function checkLengths(nonce: Uint8Array, plain: Uint8Array, sealed: Uint8Array): void {
-  if (nonce.length !== nonceLength || sealed.length !== plain.length + tagLength) {
-    throw new RangeError('AES-GCM buffers do not fit each other');
-  }
-}
 
 /**
  * AES-256-GCM by the OpenSSL inside Node, called on the caller's memory: nothing is copied, and the key lives only in
@@ -83,48 +75,8 @@ export function createOpensslAesGcm(key: Uint8Array, library: OpenSsl): AesGcm {
   };
 }
 
-/**
- * The same by node:crypto, which frees an unwiped copy of each plaintext. It is overwritten by taking the freed place
- * again: that catches it up to 1 KiB (found by scanning); of larger values copies may stay until the place is reused.
- */
-export function createNodeAesGcm(key: Uint8Array): AesGcm {
-  let secret: ReturnType<typeof createSecretKey> | null = createSecretKey(key);
-  const options = { authTagLength: tagLength };
-
-  return {
-    seal(nonce, aad, plain, out) {
-      if (secret === null) throw closed();
-      checkLengths(nonce, plain, out);
-      const cipher = createCipheriv('aes-256-gcm', secret, nonce, options);
-      cipher.setAAD(aad);
-      out.set(cipher.update(plain));
-      cipher.final();
-      out.set(cipher.getAuthTag(), plain.length);
-    },
-    open(nonce, aad, sealed, out) {
-      if (secret === null) throw closed();
-      checkLengths(nonce, out, sealed);
-      const decipher = createDecipheriv('aes-256-gcm', secret, nonce, options);
-      decipher.setAAD(aad);
-      decipher.setAuthTag(sealed.subarray(out.length));
-      const plain = decipher.update(sealed.subarray(0, out.length));
-      Buffer.allocUnsafeSlow(out.length + 1).fill(0);
-      try {
-        decipher.final();
-        out.set(plain);
-        return true;
-      } catch {
-        out.fill(0);
-        return false;
-      } finally {
-        plain.fill(0);
-      }
-    },
-    close() {
-      secret = null;
-    },
-  };
-}
+/** The same by node:crypto (see `createNodeGcm` for what it leaves in memory). */
+export const createNodeAesGcm = (key: Uint8Array): AesGcm => createNodeGcm(key, closed);
 
 /** AES-256-GCM under a 32-byte key, which stays the caller's to wipe. */
 export function createAesGcm(key: Uint8Array): AesGcm {

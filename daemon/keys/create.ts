@@ -2,7 +2,8 @@ import sodium from 'sodium-native';
 
 import type { SecureArena, SecureBytes } from '../memory/secure-bytes.ts';
 import { type HeaderBody, serialiseHeader } from './header.ts';
-import { type Keyring, newKeyEntry, openKeyring } from './keyring.ts';
+import { newKeyEntry } from './key-change.ts';
+import { type Keyring, openKeyring } from './keyring.ts';
 import { addEntries, emptyKeyset } from './keyset.ts';
 import { makeSingleOpener } from './opener.ts';
 import type { Argon2Cost, Argon2Queue } from './passphrase.ts';
@@ -53,14 +54,8 @@ export async function createProfileKeys(options: ProfileKeysOptions): Promise<Pr
     sodium.randombytes_buf(vaultKey.bytes);
     const slots: HeaderBody['slots'] = [];
     for (const credential of options.credentials) {
-      const made = await makeSlot(
-        credential,
-        { label: credential.label, createdAt, cost },
-        arena,
-        argon2Queue,
-      );
-      made.privateKey.wipe();
-      slots.push(made.slot);
+      const about = { label: credential.label, createdAt, cost };
+      slots.push(await makeSlot(credential, about, arena, argon2Queue));
     }
     const header: HeaderBody = {
       format: 1,

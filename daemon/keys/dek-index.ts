@@ -59,7 +59,9 @@ const named = ({ keyring, tenant }: DekLine): string =>
 export function openableRecord(line: LineOfDeks | undefined, name: DekLine, version: number): KeyRecord {
   const record = line?.records[version];
   if (record === undefined) {
-    throw new HushError('INTEGRITY', `there never was a key ${version} ${named(name)}`);
+    throw new HushError('INTEGRITY', `there never was a key ${version} ${named(name)}`, {
+      hint: 'if an older state of the vault was accepted, the keys made after it were given up: put the newer state back',
+    });
   }
   if (record.state === 'destroyed') {
     throw new HushError('KEY_DESTROYED', `key ${version} ${named(name)} was destroyed`);

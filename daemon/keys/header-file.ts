@@ -12,7 +12,7 @@ export function readHeaderFile(path: string): Header {
   throw new HushError('DAMAGED', "the profile's header is missing", { hint: 'restore it from a backup' });
 }
 
-/** Puts the bytes of a header in place, which commits whatever it stands for. Throws UNAVAILABLE; the old one stays. */
+/** Puts the bytes of a header in place, which commits whatever it stands for. Throws as `replaceFile`. */
 export function writeHeaderFile(path: string, bytes: Uint8Array): void {
   replaceFile(path, bytes);
 }

@@ -7,7 +7,7 @@ import { hkdfExpand, hkdfExtract } from './hmac.ts';
 import { utf8 } from './text.ts';
 
 /** Length of `enc`, the sender's fresh public key that precedes the ciphertext. */
-export const encLength = 32;
+const encLength = 32;
 
 // RFC 9180 7: DHKEM(X25519, HKDF-SHA256) = 0x0020, HKDF-SHA256 = 0x0001, AES-256-GCM = 0x0002.
 const kemSuite = concatBytes(utf8('KEM'), Uint8Array.of(0x00, 0x20));

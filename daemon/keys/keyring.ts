@@ -1,5 +1,3 @@
-import sodium from 'sodium-native';
-
 import { HushError } from '../../protocol/errors.ts';
 import { equalBytes } from '../memory/plain-bytes.ts';
 import type { SecureArena, SecureBytes } from '../memory/secure-bytes.ts';
@@ -18,40 +16,24 @@ import {
 import { type HeaderBody, serialiseHeader } from './header.ts';
 import { backupMacOf, hkdfSha256 } from './hmac.ts';
 import {
+  type KeyNote,
+  newKeyEntry,
+  type PreparedChange,
+  type StateChange,
+  stateEntry,
+  wrappedEntry,
+} from './key-change.ts';
+import {
   addEntries,
   type KeyEntry,
   type KeyRecord,
   type Keyset,
-  type KeyState,
   type KeyUse,
   type NewEntry,
   withoutDestroyedBytes,
 } from './keyset.ts';
-import { randomPublic } from './slot.ts';
-import { hexOf, utf8 } from './text.ts';
+import { utf8 } from './text.ts';
 import { unwrapKey, wrapKey } from './wrapped-key.ts';
-
-/** Who asked for a change of the key set, and when (ISO 8601 in UTC with milliseconds). */
-export interface KeyNote {
-  readonly by: string;
-  readonly at: string;
-}
-
-/**
- * A change of the key set that nobody may use yet: its `lines` go to the file (after `before.lines`), then to the
- * vault, and then `commit` makes it true. Dropping it instead leaves nothing behind.
- */
-export interface PreparedChange {
-  readonly before: Keyset;
-  readonly keyset: Keyset;
-  readonly lines: readonly string[];
-}
-
-/** A change of one key's state, by the key's id. */
-export interface StateChange {
-  readonly id: string;
-  readonly state: KeyState;
-}
 
 /** The open keys of an unlocked profile. All throw LOCKED after `close`. */
 export interface Keyring {
@@ -72,8 +54,6 @@ export interface Keyring {
   newestVersion(keyring: string, tenant: string): number;
   /** The DEKs that were used since the profile was unlocked. */
   openDeks(): readonly Dek[];
-  /** All lines of DEKs, those of one keyring together. */
-  lines(): readonly DekLine[];
   /**
    * A first DEK for lines that have none, and one more version for lines that do (`keys rotate`, or opening anew a line
    * whose keys were destroyed: the caller decides which of the two it meant). In the same change the keys of the ids
@@ -86,8 +66,6 @@ export interface Keyring {
   legacyVersion(key: Uint8Array): number | undefined;
   /** The legacy key of one version. Throws KEY_DESTROYED; INTEGRITY when there never was one. */
   legacyKey(version: number): AesGcm;
-  /** One more version of the audit key. */
-  prepareAuditKey(note: KeyNote): PreparedChange;
   /** New states for keys. Throws INTEGRITY for a state that has no way back. */
   prepareStates(changes: readonly StateChange[], note: KeyNote): PreparedChange;
   /** All lines anew, a generation later, less the wrapped bytes of destroyed keys: they take the place of all before. */
@@ -127,42 +105,6 @@ export interface KeyringParts {
   readonly macKey: SecureBytes;
   readonly arena: SecureArena;
 }
-
-/** The entry of a new random key: it is born in the arena, wrapped, and wiped. */
-export function newKeyEntry(
-  { use, keyring, tenant, version }: { readonly use: KeyUse; readonly version: number } & DekLine,
-  { by, at }: KeyNote,
-  { vaultId, wrappingKey, arena }: { vaultId: string; wrappingKey: Uint8Array; arena: SecureArena },
-): NewEntry {
-  const key = arena.allocate(32);
-  try {
-    sodium.randombytes_buf(key.bytes);
-    return wrappedEntry({ use, keyring, tenant, version }, key.bytes, { by, at }, { vaultId, wrappingKey });
-  } finally {
-    key.wipe();
-  }
-}
-
-/** The entry of a key that there is already, under a random id; the key stays the caller's to wipe. */
-function wrappedEntry(
-  place: { readonly use: KeyUse; readonly version: number } & DekLine,
-  key: Uint8Array,
-  { by, at }: KeyNote,
-  { vaultId, wrappingKey }: { readonly vaultId: string; readonly wrappingKey: Uint8Array },
-): Extract<NewEntry, { type: 'key' }> {
-  const { use, keyring, tenant, version } = place;
-  const id = hexOf(randomPublic(8));
-  const wrapped = wrapKey(wrappingKey, vaultId, { id, ...place }, key);
-  return { type: 'key', id, use, keyring, tenant, version, wrapped, createdAt: at, by };
-}
-
-const stateEntry = (id: string, state: KeyState, { by, at }: KeyNote): NewEntry => ({
-  type: 'state',
-  key: id,
-  state,
-  at,
-  by,
-});
 
 /**
  * Opens the keys of a key set that has verified. A DEK is unwrapped when it is first used, into a cipher, and does not
@@ -266,9 +208,11 @@ export function openKeyring({ keyset: opened, arena, ...first }: KeyringParts): 
     others = Map.groupBy(keyset.keys.values(), ({ entry }) => entry.use);
   }
 
-  function newEntry(use: KeyUse, line: DekLine, version: number, note: KeyNote): NewEntry {
+  function newDek({ keyring, tenant }: DekLine, note: KeyNote): NewEntry {
     checkOpen();
-    return newKeyEntry({ use, ...line, version }, note, { vaultId, wrappingKey: wrappingKey.bytes, arena });
+    const version = lineAt(keyring, tenant)?.records.length ?? 1;
+    const place = { use: 'dek', keyring, tenant, version } as const;
+    return newKeyEntry(place, note, { vaultId, wrappingKey: wrappingKey.bytes, arena });
   }
 
   try {
@@ -298,13 +242,9 @@ export function openKeyring({ keyset: opened, arena, ...first }: KeyringParts): 
       [...index.values()].flatMap((tenants) =>
         [...tenants.values()].flatMap(({ deks }) => deks.filter((dek) => dek !== undefined)),
       ),
-    lines: () =>
-      [...index].flatMap(([keyring, tenants]) => [...tenants.keys()].map((tenant) => ({ keyring, tenant }))),
     prepareDeks: (lines, note, retired = []) =>
       prepare([
-        ...lines.map((line) =>
-          newEntry('dek', line, lineAt(line.keyring, line.tenant)?.records.length ?? 1, note),
-        ),
+        ...lines.map((line) => newDek(line, note)),
         ...retired.map((id) => stateEntry(id, 'retired', note)),
       ]),
     prepareLegacyKey(key, note) {
@@ -333,8 +273,6 @@ export function openKeyring({ keyset: opened, arena, ...first }: KeyringParts): 
       legacyKeys.set(version, cipher);
       return cipher;
     },
-    prepareAuditKey: (note) =>
-      prepare([newEntry('audit', { keyring: '', tenant: '' }, newestOf('audit').entry.version + 1, note)]),
     prepareStates: (changes, { by, at }) =>
       prepare(changes.map(({ id, state }) => stateEntry(id, state, { by, at }))),
     prepareErasure() {

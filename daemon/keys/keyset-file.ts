@@ -1,6 +1,7 @@
 import { HushError } from '../../protocol/errors.ts';
 import { appendAt, readGuardedFile, replaceFile } from './guarded-file.ts';
-import { type KeysetLines, keysetLimits } from './keyset.ts';
+import { keysetLimits } from './keyset.ts';
+import type { KeysetLines } from './reconcile.ts';
 import { utf8 } from './text.ts';
 
 /** The bytes of the file of these lines. */
@@ -24,7 +25,7 @@ export function readKeysetFile(path: string): KeysetLines {
   return bytes === undefined ? { lines: [], torn: false } : splitKeyset(bytes);
 }
 
-/** Puts a whole key set in place of the file, in one step (`init`, repair, a new generation). Throws UNAVAILABLE. */
+/** Puts a whole key set in place of the file, in one step (`init`, repair, another vault key). Throws as `replaceFile`. */
 export function writeKeysetFile(path: string, lines: readonly string[]): void {
   replaceFile(path, keysetBytes(lines));
 }

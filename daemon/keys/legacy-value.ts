@@ -15,7 +15,7 @@ export interface LegacyValue {
 }
 
 /** The first byte of a stored value that a legacy key sealed. */
-export const legacyFormat = 3;
+const legacyFormat = 3;
 const aes256Gcm = 1;
 const headLength = 6;
 const leastLength = headLength + nonceLength + tagLength;

@@ -6,12 +6,10 @@ import { publicKeyOf } from './hpke.ts';
 import { openOpener } from './opener.ts';
 import type { Argon2Queue } from './passphrase.ts';
 import { checkCredential, type Credential, type CredentialKind, deriveSlotKey } from './slot.ts';
-import { slotText } from './slots.ts';
+import { mostMembers, slotText } from './slots.ts';
 import { deriveMacKey } from './subkeys.ts';
 import { checkedBase64 } from './text.ts';
-
-/** The most credentials that one unlock takes. */
-export const mostCredentials = 4;
+import { wipeVaultKey } from './vault-key.ts';
 
 /** What an unlock found. */
 export interface OpenedHeader {
@@ -49,6 +47,19 @@ function wrong(kind: CredentialKind, slots: readonly Slot[]): HushError {
   });
 }
 
+const memberOptions: Readonly<Record<CredentialKind, string>> = {
+  passphrase: '--passphrase-stdin',
+  key: '--key-file FILE',
+  recovery: '--recovery-stdin',
+};
+
+/** The options of one command that gives these slots' credentials, in the order of the lines of its input. */
+const together = (ids: readonly string[], slots: readonly Slot[]): string =>
+  (['key', 'passphrase', 'recovery'] as const)
+    .flatMap((kind) => slots.filter((slot) => slot.kind === kind && ids.includes(slot.id)))
+    .map(({ kind }) => memberOptions[kind])
+    .join(' ');
+
 /** The error for credentials that are right and not enough: it names what belongs to them. */
 function incomplete({ openers, slots }: HeaderBody, fitting: ReadonlyMap<string, Credential>): HushError {
   const given = [...fitting.values()].map(({ kind }) => kind);
@@ -64,7 +75,7 @@ function incomplete({ openers, slots }: HeaderBody, fitting: ReadonlyMap<string,
   return new HushError(
     code,
     `the ${given.map((kind) => kindNames[kind]).join(' and ')} given ${given.length === 1 ? 'is' : 'are'} right, and this profile needs more to open${told}`,
-    { hint: 'hush unlock with all members of the group together' },
+    { hint: `give all members together: ${together(groups[0]?.slots ?? [], slots)}` },
   );
 }
 
@@ -85,8 +96,8 @@ export async function openHeader(
   arena: SecureArena,
   argon2Queue: Argon2Queue,
 ): Promise<OpenedHeader> {
-  if (credentials.length < 1 || credentials.length > mostCredentials) {
-    throw new HushError('BAD_REQUEST', `an unlock takes one to ${mostCredentials} credentials`, {
+  if (credentials.length < 1 || credentials.length > mostMembers) {
+    throw new HushError('BAD_REQUEST', `an unlock takes one to ${mostMembers} credentials`, {
       hint: 'hush unlock',
     });
   }
@@ -118,7 +129,7 @@ export async function openHeader(
   throw misfit === undefined ? incomplete(header.body, fitting) : wrong(misfit, slots);
 }
 
-/** The private half of the slot, when the credential gives the one that the slot's public half belongs to. */
+/** The private half of the slot, if the credential gives the one that the slot's public half belongs to. */
 async function fittingKey(
   credential: Credential,
   slot: Slot,
@@ -126,9 +137,13 @@ async function fittingKey(
   argon2Queue: Argon2Queue,
 ): Promise<SecureBytes | undefined> {
   const privateKey = await deriveSlotKey(credential, slot.kdf, arena, argon2Queue);
-  if (equalBytes(publicKeyOf(privateKey.bytes), checkedBase64(slot.public))) return privateKey;
-  privateKey.wipe();
-  return undefined;
+  let fits = false;
+  try {
+    fits = equalBytes(publicKeyOf(privateKey.bytes), checkedBase64(slot.public));
+    return fits ? privateKey : undefined;
+  } finally {
+    if (!fits) privateKey.wipe();
+  }
 }
 
 /** Opens the first opener whose slots are all there, and checks the header's MAC with what it gives. */
@@ -140,14 +155,20 @@ function openReady(
   const opener = header.body.openers.find(({ slots }) => slots.every((id) => privateKeys.has(id)));
   if (opener === undefined) return undefined;
   const vaultKey = openOpener(header.body.vaultId, opener, privateKeys, arena);
-  const macKey = deriveMacKey(vaultKey.bytes, arena);
+  try {
+    verifyUnder(vaultKey.bytes, header, arena);
+    return { vaultKey, openerId: opener.id, slotIds: opener.slots };
+  } catch (error) {
+    wipeVaultKey(vaultKey);
+    throw error;
+  }
+}
+
+function verifyUnder(vaultKey: Uint8Array, header: Header, arena: SecureArena): void {
+  const macKey = deriveMacKey(vaultKey, arena);
   try {
     verifyHeader(header, macKey.bytes);
-  } catch (error) {
-    vaultKey.wipe();
-    throw error;
   } finally {
     macKey.wipe();
   }
-  return { vaultKey, openerId: opener.id, slotIds: opener.slots };
 }

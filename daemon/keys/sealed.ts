@@ -1,4 +1,5 @@
 import { HushError } from '../../protocol/errors.ts';
+import { aes256Gcm, handleFormat, handleHead } from '../../protocol/sealed-handle.ts';
 import { newBytes } from '../memory/plain-bytes.ts';
 import { aadOf, createAadWriter } from './aad.ts';
 import { nonceLength, tagLength } from './aes-gcm.ts';
@@ -50,15 +51,12 @@ export interface SealedHandle extends HandleFacts {
 }
 
 const valueFormat = 1;
-const handleFormat = 2;
 /** That of a value that a legacy key sealed (see `legacy-value.ts`). */
 const newestFormat = 3;
 /** What releases to come may write; a byte beyond is no format but damage. */
 const lastReservedFormat = 15;
-const aes256Gcm = 1;
 
 const valueHead = 6;
-const handleHead = 12;
 const leastBody = nonceLength + tagLength;
 
 /** How many bytes a sealed value is longer than its value. */

@@ -20,12 +20,6 @@ export interface Credential {
   readonly secret: Uint8Array;
 }
 
-/** A slot and its private half, which is the slot's master key. */
-export interface MadeSlot {
-  readonly slot: Slot;
-  readonly privateKey: SecureBytes;
-}
-
 /** Throws BAD_REQUEST unless the secret has the length that its kind asks for. */
 export function checkCredential({ kind, secret }: Credential): void {
   if (kind === 'passphrase') {
@@ -105,18 +99,21 @@ export async function makeSlot(
   { label, createdAt, cost }: { label: string; createdAt: string; cost: Argon2Cost },
   arena: SecureArena,
   argon2Queue: Argon2Queue,
-): Promise<MadeSlot> {
+): Promise<Slot> {
   const kdf = newKdf(credential.kind, cost);
   const privateKey = await deriveSlotKey(credential, kdf, arena, argon2Queue);
-  const slot: Slot = {
-    id: hexOf(randomPublic(8)),
-    kind: credential.kind,
-    label,
-    createdAt,
-    public: base64Of(publicKeyOf(privateKey.bytes)),
-    kdf,
-  };
-  return { slot, privateKey };
+  try {
+    return {
+      id: hexOf(randomPublic(8)),
+      kind: credential.kind,
+      label,
+      createdAt,
+      public: base64Of(publicKeyOf(privateKey.bytes)),
+      kdf,
+    };
+  } finally {
+    privateKey.wipe();
+  }
 }
 
 /**
@@ -130,7 +127,5 @@ export async function remakeSlot(
   arena: SecureArena,
   argon2Queue: Argon2Queue,
 ): Promise<Slot> {
-  const { slot, privateKey } = await makeSlot(credential, { label, createdAt, cost }, arena, argon2Queue);
-  privateKey.wipe();
-  return { ...slot, id };
+  return { ...(await makeSlot(credential, { label, createdAt, cost }, arena, argon2Queue)), id };
 }

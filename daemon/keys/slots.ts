@@ -128,7 +128,7 @@ export function withGroup(
   vaultKey: Uint8Array,
 ): { readonly body: HeaderBody; readonly group: string } {
   if (ids.length < 2 || ids.length > mostMembers || new Set(ids).size !== ids.length) {
-    throw new HushError('BAD_REQUEST', `a group has two to ${mostMembers} different slots`, {
+    throw new HushError('BAD_REQUEST', 'a group has two to four different slots', {
       hint: 'hush slot list, then hush slot group SLOT SLOT',
     });
   }

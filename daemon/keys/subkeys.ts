@@ -26,26 +26,40 @@ function deriveInto(out: Uint8Array, vaultKey: Uint8Array, context: string): voi
 
 /** The header MAC key of a vault key (BLAKE3 `derive_key`), in arena memory that the caller wipes. */
 export function deriveMacKey(vaultKey: Uint8Array, arena: SecureArena): SecureBytes {
-  const macKey = arena.allocate(32);
-  deriveInto(macKey.bytes, vaultKey, vaultKeyContexts.headerMac);
-  return macKey;
+  return derived(vaultKey, vaultKeyContexts.headerMac, arena);
+}
+
+function derived(vaultKey: Uint8Array, context: string, arena: SecureArena): SecureBytes {
+  const key = arena.allocate(32);
+  try {
+    deriveInto(key.bytes, vaultKey, context);
+    return key;
+  } catch (error) {
+    key.wipe();
+    throw error;
+  }
 }
 
 /** All keys of a vault key (BLAKE3 `derive_key`, 32 bytes each), in arena memory that the caller wipes. */
 export function deriveSubkeys(vaultKey: Uint8Array, arena: SecureArena): Subkeys {
-  const vaultFileKey = arena.allocate(32);
-  const wrappingKey = arena.allocate(32);
-  deriveInto(vaultFileKey.bytes, vaultKey, vaultKeyContexts.vaultFile);
-  deriveInto(wrappingKey.bytes, vaultKey, vaultKeyContexts.keyWrapping);
-  const macKey = deriveMacKey(vaultKey, arena);
-  return {
-    vaultFileKey,
-    wrappingKey,
-    macKey,
-    wipe() {
-      vaultFileKey.wipe();
-      wrappingKey.wipe();
-      macKey.wipe();
-    },
+  const keys: SecureBytes[] = [];
+  const wipe = (): void => {
+    for (const key of keys) key.wipe();
   };
+  const derive = (context: string): SecureBytes => {
+    const key = derived(vaultKey, context, arena);
+    keys.push(key);
+    return key;
+  };
+  try {
+    return {
+      vaultFileKey: derive(vaultKeyContexts.vaultFile),
+      wrappingKey: derive(vaultKeyContexts.keyWrapping),
+      macKey: derive(vaultKeyContexts.headerMac),
+      wipe,
+    };
+  } catch (error) {
+    wipe();
+    throw error;
+  }
 }

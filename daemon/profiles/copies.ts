@@ -1,34 +1,37 @@
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { HushError } from '../../protocol/errors.ts';
+import { diskError } from '../home/disk-errors.ts';
 import type { HomePaths, ProfilePaths } from '../home/paths.ts';
-import { readHeaderFile } from '../keys/header-file.ts';
-
-/** What the folders of profiles that a restore has put aside begin with. */
-const replacedName = '.replaced-';
+import { isDoomed } from './destroy.ts';
+import { isSetAside } from './exchange.ts';
+import { claimedVaultId } from './unopened.ts';
+import { isUnfinished } from './unfinished.ts';
 
 /**
- * The earlier states of a vault that still lie in the home: those that a restore put aside, and those kept before a
- * migration. Paths within `profiles`. They open with what opened them then, and hold the keys of that time.
+ * Where keys of a vault may lie in the home besides its profile: what a restore has put aside, what was kept before a
+ * migration, and what a cut-off init, restore or deletion has left. Paths within `profiles`. They open with what opened
+ * them then, and hold the keys of that time. Throws UNAVAILABLE.
  */
 export function copiesInHome({ profiles }: HomePaths, { folder }: ProfilePaths, vaultId: string): string[] {
-  const replaced = namesIn(profiles).filter((name) => name.startsWith(replacedName));
+  const left = namesIn(profiles).filter((name) => isSetAside(name) || isUnfinished(name) || isDoomed(name));
   const kept = namesIn(join(folder, 'backups')).map((name) => join('backups', name));
   const own = folder.slice(profiles.length + 1);
-  const found = [...replaced, ...kept.map((name) => join(own, name))];
-  return found.filter((name) => mayHold(join(profiles, name, 'header'), vaultId)).sort();
+  const found = [...left, ...kept.map((name) => join(own, name))];
+  return found.filter((name) => mayHold(join(profiles, name), vaultId)).sort();
 }
 
-const namesIn = (folder: string): string[] =>
-  lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() === true ? readdirSync(folder) : [];
-
-/** Whether a folder's header is this vault's; one that cannot be read may be. */
-function mayHold(header: string, vaultId: string): boolean {
+function namesIn(folder: string): string[] {
   try {
-    return readHeaderFile(header).body.vaultId === vaultId;
+    const isFolder = lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
+    return isFolder ? readdirSync(folder) : [];
   } catch (error) {
-    if (error instanceof HushError) return true;
-    throw error;
+    throw diskError('cannot look for copies of the keys in the home', error);
   }
+}
+
+/** Whether a folder says that it is of this vault; one that holds something and cannot say what may be. */
+function mayHold(folder: string, vaultId: string): boolean {
+  const claimed = claimedVaultId(folder);
+  return claimed === undefined ? namesIn(folder).length > 0 : claimed === vaultId;
 }

@@ -1,5 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, lstatSync } from 'node:fs';
-import { randomBytes } from 'node:crypto';
+import { renameSync, lstatSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { HushError } from '../../protocol/errors.ts';
 import type { ProfileName } from '../../protocol/names.ts';
@@ -15,6 +14,9 @@ import type { Credential } from '../keys/slot.ts';
 import type { SecureArena } from '../memory/secure-bytes.ts';
 import { createSqlcipherStore } from '../stores/sqlcipher.ts';
 import { initialiseVault } from '../vault/vault.ts';
+import { refuseWhileReplaced } from './exchange.ts';
+import { newFolderIn, removeUnfinished } from './unfinished.ts';
+import { holdsKeysOfItsOwn } from './unopened.ts';
 
 /** What a new profile is made from. */
 export interface NewProfile {
@@ -29,19 +31,6 @@ export interface NewProfile {
   readonly by: string;
 }
 
-/** Folders that an `init` cut off half-way has left. */
-const unfinished = /^\.new-[0-9a-f]{16}$/;
-/** A folder of a name that no profile can have, for what is not finished. */
-export function newFolderIn(folder: string): string {
-  const path = join(folder, `.new-${randomBytes(8).toString('hex')}`);
-  mkdirSync(path, { mode: 0o700 });
-  chmodSync(path, 0o700);
-  return path;
-}
-
-/** How old such a folder must be before it cannot belong to an `init` that still runs. */
-const unfinishedMs = 3_600_000;
-
 /**
  * Makes a profile: the only place where keys are born without an unlock before it. All files are made in a folder of
  * their own, which is renamed into place when they are on the disk, so that a crash leaves the profile whole or not
@@ -52,10 +41,11 @@ export async function createProfile(request: NewProfile): Promise<{ readonly vau
   const { paths, name } = request;
   for (const folder of paths.ownFolders) checkDirectory(folder);
   const place = profilePathsOf(paths, name);
-  refuseExisting(place.folder, name);
-  removeUnfinished(paths.profiles);
+  refuseExisting(paths, place.folder, name);
+  removeUnfinished(paths.profiles, (left) => !holdsKeysOfItsOwn(paths, left));
 
-  const folder = newFolderIn(paths.profiles);
+  const unfinished = newFolderIn(paths.profiles);
+  const folder = unfinished.path;
   const files = {
     ...place,
     folder,
@@ -65,15 +55,16 @@ export async function createProfile(request: NewProfile): Promise<{ readonly vau
   };
   try {
     const vaultId = await writeProfile(request, files);
-    refuseExisting(place.folder, name);
+    refuseExisting(paths, place.folder, name);
     setAsideAudit(place);
     renameSync(folder, place.folder);
     syncFolder(paths.profiles);
     return { vaultId };
   } catch (error) {
-    rmSync(folder, { recursive: true, force: true });
     if (errnoOf(error) === 'ENOTEMPTY' || errnoOf(error) === 'EEXIST') throw exists(name);
     throw error instanceof HushError ? error : diskError(`cannot make the profile ${name}`, error);
+  } finally {
+    unfinished.end();
   }
 }
 
@@ -97,10 +88,10 @@ async function writeProfile(request: NewProfile, files: ProfilePaths): Promise<s
 
 /**
  * Moves the audit of an earlier profile of this name out of the way: its seals belong to another vault. It is kept,
- * under a name that no profile can have. Throws UNAVAILABLE.
+ * under a name that no profile can have, which is the answer; undefined where there was none. Throws UNAVAILABLE.
  */
-export function setAsideAudit({ audit }: ProfilePaths): void {
-  if (lstatSync(audit, { throwIfNoEntry: false }) === undefined) return;
+export function setAsideAudit({ audit }: Pick<ProfilePaths, 'audit'>): string | undefined {
+  if (lstatSync(audit, { throwIfNoEntry: false }) === undefined) return undefined;
   const kept = join(
     dirname(audit),
     `${basename(audit)}.${new Date().toISOString().replaceAll(/[:.]/g, '-')}`,
@@ -108,6 +99,7 @@ export function setAsideAudit({ audit }: ProfilePaths): void {
   try {
     renameSync(audit, kept);
     syncFolder(dirname(audit));
+    return kept;
   } catch (error) {
     throw diskError('cannot set the audit of an earlier profile aside', error);
   }
@@ -118,17 +110,7 @@ const exists = (name: string): HushError =>
     hint: `hush unlock -p ${name}, or hush init -p with another name`,
   });
 
-function refuseExisting(folder: string, name: string): void {
+function refuseExisting({ profiles }: HomePaths, folder: string, name: ProfileName): void {
   if (lstatSync(folder, { throwIfNoEntry: false }) !== undefined) throw exists(name);
-}
-
-/** Removes what an `init` or a restore that was cut off has left in a folder of profiles, or of their audits. */
-export function removeUnfinished(folder: string): void {
-  for (const entry of readdirSync(folder)) {
-    if (!unfinished.test(entry)) continue;
-    const path = join(folder, entry);
-    const found = lstatSync(path, { throwIfNoEntry: false });
-    if (found !== undefined && Date.now() - found.mtimeMs > unfinishedMs)
-      rmSync(path, { recursive: true, force: true });
-  }
+  refuseWhileReplaced(profiles, name);
 }

@@ -8,7 +8,8 @@ import { diskError } from '../home/disk-errors.ts';
 import { syncFolder } from '../home/files.ts';
 import { checkDirectory, checkFile } from '../home/safety.ts';
 import { vaultFormat } from '../stores/schema.ts';
-import { migrateSqlcipherStore, openSqlcipherStore, type VaultFile } from '../stores/sqlcipher.ts';
+import { openVaultFile } from '../stores/file-check.ts';
+import { migrateSqlcipherStore, type VaultFile } from '../stores/sqlcipher.ts';
 import type { SecretsStore } from '../stores/store.ts';
 
 /** A profile whose vault is closed, has an older format, and has proved whole and newest. */
@@ -98,7 +99,7 @@ async function isCopy(parts: MigrationParts, folder: string): Promise<boolean> {
 /** Opens the vault in a backup and checks all that it holds. */
 async function check({ vault, verify }: MigrationParts, folder: string): Promise<void> {
   const file = { ...vault, path: join(folder, basename(vault.path)), label: `the backup of ${vault.label}` };
-  const store = openSqlcipherStore(file);
+  const store = await openVaultFile(file);
   try {
     await verify(store);
   } finally {

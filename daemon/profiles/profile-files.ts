@@ -62,10 +62,13 @@ const numberOf = (name: string): number => {
 
 /**
  * Removes the vaults and key sets of this folder that the header does not name, and what was not yet one of those or a
- * header: a rotation of the vault key that was cut off has left them, on either side of its end. Only for a header that has proved to be the newest. Throws UNAVAILABLE.
+ * header: a rotation of the vault key that was cut off has left them, on either side of its end. Only for a header that
+ * has proved to be the newest, and not before that is on the disk for good: an earlier one would need the others. Throws
+ * UNAVAILABLE.
  */
 export function removeLeftovers(folder: string, names: FileNames): void {
   const kept = new Set([...vaultWithCompanions(names.vault), names.keyset]);
+  syncFolder(folder);
   try {
     const left = readdirSync(folder).filter((name) => ownName.test(name) && !kept.has(name));
     for (const name of left) rmSync(join(folder, name), { force: true });
@@ -74,3 +77,15 @@ export function removeLeftovers(folder: string, names: FileNames): void {
     throw diskError('cannot remove what an earlier rotation of the vault key has left', error);
   }
 }
+
+/**
+ * UNAVAILABLE for a file that was replaced and whose folder could not be synced: after a power cut the old one or the new
+ * one is there, and nobody may build on either before it was read again.
+ */
+export const unsettled = (what: string, cause?: unknown): HushError => {
+  const why = cause instanceof Error ? `: ${cause.message}` : '';
+  return new HushError('UNAVAILABLE', `it is not known which ${what} is on the disk${why}`, {
+    hint: 'hush lock, then hush unlock, and look whether it was changed',
+    ...(cause === undefined ? {} : { cause }),
+  });
+};

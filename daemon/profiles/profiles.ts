@@ -1,32 +1,24 @@
-import { closeSync, constants, existsSync, readdirSync, rmSync } from 'node:fs';
 import { HushError } from '../../protocol/errors.ts';
-import { isProfileName, type ProfileName } from '../../protocol/names.ts';
-import { openChain, type Chain } from '../audit/chain.ts';
+import type { Chain } from '../audit/chain.ts';
 import type { ChainHead } from '../audit/records.ts';
-import { profileConfigOf, type CacheConfig, type Config } from '../config/config.ts';
 import type { ProfileState } from '../gates/gate.ts';
-import { diskError } from '../home/disk-errors.ts';
-import { syncFolder } from '../home/files.ts';
-import { checkHome, type HomeProblem } from '../home/inspection.ts';
-import { profilePathsOf, type HomePaths, type ProfilePaths } from '../home/paths.ts';
-import { openSafeFile, unsafeError } from '../home/safety.ts';
+import { checkHome } from '../home/inspection.ts';
 import type { JournalChain } from '../journal.ts';
 import { readHeaderFile } from '../keys/header-file.ts';
 import type { HeaderBody, Slot } from '../keys/header.ts';
-import type { Argon2Queue } from '../keys/passphrase.ts';
-import { checkCredential, type Credential } from '../keys/slot.ts';
-import { collectGarbage } from '../memory/collect.ts';
-import type { Scratch } from '../memory/scratch.ts';
-import type { SecureArena } from '../memory/secure-bytes.ts';
-import type { ResealingEvent } from '../vault/resealing.ts';
+import type { Credential } from '../keys/slot.ts';
+import { createGuard, type GuardTrouble } from '../unlock/guard.ts';
 import type { Vault } from '../vault/vault.ts';
+import { change, stopChanges } from './changes.ts';
 import { copiesInHome } from './copies.ts';
 import { setAsideAudit } from './create.ts';
-import { withCopies } from './credential-copies.ts';
 import { doomFolder, removeDoomed } from './destroy.ts';
-import { openSession, type Session } from './session.ts';
-import type { Raised } from './slots.ts';
-import type { UpkeepEvent } from './upkeep.ts';
+import { lock, lockAll, type LockedProfile, type LockingParts, type LockReason } from './locking.ts';
+import { chainKeysOf, chainOf, settle } from './profile-chain.ts';
+import { problemOf, setActive, stateOf, type Profile } from './profile.ts';
+import { createRegistry } from './registry.ts';
+import type { Session } from './session.ts';
+import { createUnlock, type Unlocked, type UnlockingParts } from './unlocking.ts';
 
 /** What is known of one profile, for `status`. */
 export interface ProfileFacts {
@@ -34,6 +26,15 @@ export interface ProfileFacts {
   readonly state: 'locked' | 'unlocked' | 'inactive';
   readonly problem: string | undefined;
   readonly session: Session | undefined;
+}
+
+/** A profile that is unlocked. */
+export interface UnlockedProfile {
+  readonly name: string;
+  /** When it was unlocked, in ms since boot, suspended time included. */
+  readonly openedAt: number;
+  /** Whether a change of its keys or header is under way. */
+  readonly busy: boolean;
 }
 
 /** The profiles of the home: which there are, and which of them are open. */
@@ -51,13 +52,14 @@ export interface Profiles {
   /**
    * Opens a profile. The credentials are copied at once and the copies wiped at the end. Rejects as `openSession`
    * does, with NO_SUCH_PROFILE and PROFILE_INACTIVE before anything is tried, and with CONFLICT when the profile is
-   * locked before it is open. `raised`: whether it has put another header in place, with a dearer Argon2id.
+   * locked before it is open. `by`: the identity that asks; undefined for the daemon itself.
    */
   unlock(
     name: string,
     credentials: readonly Credential[],
     acceptRollback: string | undefined,
-  ): Promise<{ vaultId: string; already: boolean; raised: boolean }>;
+    by: string | undefined,
+  ): Promise<Unlocked>;
   /** Earlier states of an unlocked profile's vault in this home: see `copiesInHome`. Throws LOCKED. */
   copies(name: string): string[];
   /** The keys and the vault of an unlocked profile. Throws LOCKED. */
@@ -79,13 +81,15 @@ export interface Profiles {
    * then of one moment. Answers the file of the audit and its last record. Throws LOCKED, UNAVAILABLE.
    */
   settle(name: string): { readonly auditFile: string; readonly head: ChainHead };
-  /** Locks; false if it was locked. Throws NO_SUCH_PROFILE. */
-  lock(name: string): boolean;
+  /** Those that are unlocked. */
+  unlocked(): readonly UnlockedProfile[];
+  /** Locks; false if it was locked. With a reason that is put on record too. Throws NO_SUCH_PROFILE. */
+  lock(name: string, reason?: LockReason): boolean;
   /**
    * Locks all profiles that `may` says, and ends what waits to unlock them; tells of each whether it was locked before.
    * One that fails to close in order does not keep the others open.
    */
-  lockAll(may: (name: string) => boolean): readonly { readonly name: string; readonly already: boolean }[];
+  lockAll(may: (name: string) => boolean, reason?: LockReason): readonly LockedProfile[];
   /** Takes deactivation back; false if the profile was active. */
   activate(name: string): boolean;
   /** Locks, and keeps locked until `activate`; false if it was so already. */
@@ -101,361 +105,110 @@ export interface Profiles {
   close(): Promise<void>;
 }
 
-const membersOf = ({ openers, slots }: HeaderBody): Slot[][] =>
-  openers.map((opener) => slots.filter(({ id }) => opener.slots.includes(id)));
-
-/** Each waiting unlock holds its credentials in the arena. */
-const mostWaiting = 8;
-
-interface ProfilesParts {
-  readonly paths: HomePaths;
+interface ProfilesParts extends UnlockingParts, LockingParts {
   readonly daemonChain: Chain;
-  readonly config: () => Config;
-  /** The cache's bounds, with the TTL that the command line or the environment asks for. */
-  readonly cache: () => CacheConfig;
-  readonly arena: SecureArena;
-  readonly argon2Queue: Argon2Queue;
-  /** Where values are opened for their way out. */
-  readonly scratch: Scratch;
-  /** Told when a profile was locked without its last audit records being sealed. */
-  readonly onUnsealed: (profile: string, error: unknown) => void;
-  /** Told of each slot whose Argon2id an unlock has raised, or could not raise. */
-  readonly onRaised: (profile: string, outcome: Raised) => void;
-  /** Told of what an unlocked profile did by itself, or could not do. */
-  readonly onUpkeep: (profile: string, event: UpkeepEvent | ResealingEvent) => void;
-}
-
-interface Profile {
-  readonly name: ProfileName;
-  readonly paths: ProfilePaths;
-  active: boolean;
-  session: Session | undefined;
-  /** The unlock that is under way, if one is: the next waits for it. */
-  unlocking: Promise<unknown>;
-  /** How many unlocks are under way or wait. */
-  waiting: number;
-  /** The change of keys or header that is under way. */
-  changing: { readonly what: string; readonly ending: AbortController } | undefined;
-  /** Grows with each lock, so that an unlock under way notices that it was overtaken. */
-  locks: number;
-  chain: (JournalChain & { readonly chain: Chain }) | undefined;
+  /** A clock in ms that never goes backwards; time in which the machine is suspended does not count. */
+  readonly clock: () => number;
+  /** Told of what the guard of a profile has met. */
+  readonly onGuardTrouble: (profile: string, trouble: GuardTrouble) => void;
 }
 
 /** The profiles below a home. Nothing is opened before it is asked for; what a deletion has left is removed. */
 export function createProfiles(parts: ProfilesParts): Profiles {
-  const { paths, arena } = parts;
+  const { paths, onUnsealed } = parts;
   removeDoomed(paths.profiles);
-  const known = new Map<string, Profile>();
+  const { clock } = parts;
+  const since = clock();
+  const registry = createRegistry(
+    paths,
+    (name, { backoff }) =>
+      createGuard({
+        path: backoff,
+        clock,
+        since,
+        onTrouble: (trouble) => {
+          parts.onGuardTrouble(name, trouble);
+        },
+      }),
+    parts.daemonChain,
+  );
+  const { require, session } = registry;
   const daemonChain: JournalChain = {
     chain: parts.daemonChain,
+    profile: undefined,
     canSeal: () => false,
     seal: () => undefined,
+    isBehindDaemon: () => false,
+    // Whichever profile is open vouches for what is kept of it.
+    keys: () => {
+      for (const { session: open } of registry.known()) if (open !== undefined) return chainKeysOf(open);
+      return undefined;
+    },
     keepHead: () => undefined,
   };
 
-  const noSuchProfile = (name: string): HushError =>
-    new HushError('NO_SUCH_PROFILE', `there is no profile ${name}`, { hint: `hush init -p ${name}` });
-
-  const lockedMeanwhile = (name: string): HushError =>
-    new HushError('CONFLICT', `the profile ${name} was locked meanwhile`, { hint: `hush unlock -p ${name}` });
-
-  const find = (name: string): Profile | undefined => {
-    const profile = known.get(name);
-    if (profile !== undefined) return profile;
-    if (!isProfileName(name)) return undefined;
-    const files = profilePathsOf(paths, name);
-    // A folder without a header is a damaged profile, never a place for a new one.
-    if (!existsSync(files.folder)) return undefined;
-    const found: Profile = {
-      name,
-      paths: files,
-      active: !existsSync(files.inactive),
-      session: undefined,
-      unlocking: Promise.resolve(),
-      waiting: 0,
-      changing: undefined,
-      locks: 0,
-      chain: undefined,
-    };
-    known.set(name, found);
-    return found;
-  };
-
-  const require = (name: string): Profile => {
-    const profile = find(name);
-    if (profile !== undefined) return profile;
-    throw noSuchProfile(name);
-  };
-
-  const chainOf = (profile: Profile): JournalChain & { chain: Chain } => {
-    profile.chain ??= {
-      chain: openChain(profile.paths.audit, profile.name),
-      canSeal: () => profile.session !== undefined,
-      seal() {
-        const { session } = profile;
-        if (session !== undefined) this.chain.seal(session.sealState(), session.auditKey());
-      },
-      keepHead(atOnce) {
-        const { session } = profile;
-        if (session === undefined) return;
-        session.vault.noteAuditHead(this.chain.syncedHead());
-        if (atOnce) session.vault.persistAuditHead();
-      },
-    };
-    return profile.chain;
-  };
-
-  /** The chain in the file that is at its path now: mending a file puts another one there. */
-  const chainInPlace = (profile: Profile): Chain => {
-    const own = chainOf(profile);
-    if (own.chain.isInPlace()) return own.chain;
-    const left = own.chain;
-    own.chain = openChain(profile.paths.audit, profile.name);
-    left.close().catch((error: unknown) => {
-      parts.onUnsealed(profile.name, error);
+  const closeChain = async ({ name, chain }: Profile): Promise<void> => {
+    await chain?.chain.close().catch((error: unknown) => {
+      onUnsealed(name, error);
     });
-    return own.chain;
-  };
-
-  const problemIn = (problems: readonly HomeProblem[], name: string): HushError | undefined => {
-    const own = problems.filter((problem) => problem.profile === name);
-    return own.length === 0 ? undefined : unsafeError(own);
-  };
-
-  const open = async (
-    profile: Profile,
-    credentials: readonly Credential[],
-    accept: string | undefined,
-    locks: number,
-  ) => {
-    // It may have been deleted or locked while this unlock waited for the one before.
-    if (known.get(profile.name) !== profile) throw noSuchProfile(profile.name);
-    if (profile.locks !== locks) throw lockedMeanwhile(profile.name);
-    if (profile.session !== undefined) {
-      return { vaultId: profile.session.vault.vaultId, already: true, raised: false };
-    }
-    if (!profile.active) {
-      throw new HushError('PROFILE_INACTIVE', `the profile ${profile.name} is deactivated`, {
-        hint: `hush profile activate ${profile.name}`,
-      });
-    }
-    const problem = problemIn(checkHome(paths), profile.name);
-    if (problem !== undefined) throw problem;
-    const chain = chainInPlace(profile);
-    let raised = false;
-    const session = await openSession(
-      {
-        name: profile.name,
-        paths: profile.paths,
-        chain,
-        arena,
-        scratch: parts.scratch,
-        argon2Queue: parts.argon2Queue,
-        cache: parts.cache(),
-        maxTenants: profileConfigOf(parts.config(), profile.name).maxTenants,
-        acceptRollback: accept,
-        rotationRule: () => profileConfigOf(parts.config(), profile.name).rotation,
-        onUpkeep: (event) => {
-          parts.onUpkeep(profile.name, event);
-        },
-        wantedCost: () => {
-          const { memoryMib, passes } = parts.config().kdf;
-          return {
-            ...(memoryMib === undefined ? {} : { memoryKiB: memoryMib * 1024 }),
-            ...(passes === undefined ? {} : { passes }),
-          };
-        },
-        onRaised: (outcome) => {
-          raised ||= 'cost' in outcome;
-          parts.onRaised(profile.name, outcome);
-        },
-      },
-      credentials,
-    );
-    if (profile.locks !== locks) {
-      session.close();
-      throw lockedMeanwhile(profile.name);
-    }
-    profile.session = session;
-    session.upkeep.begin();
-    return { vaultId: session.vault.vaultId, already: false, raised };
-  };
-
-  const unlock: Profiles['unlock'] = async (name, credentials, acceptRollback) => {
-    const profile = require(name);
-    for (const credential of credentials) checkCredential(credential);
-    return withCopies(arena, credentials, (copies) => {
-      if (profile.waiting >= mostWaiting) {
-        throw new HushError('LIMIT_EXCEEDED', `${mostWaiting} unlocks of this profile are under way`, {
-          hint: 'wait, then try again',
-        });
-      }
-      profile.waiting++;
-      const { locks } = profile;
-      const attempt = profile.unlocking.then(() => open(profile, copies, acceptRollback, locks));
-      const ended = (): void => {
-        profile.waiting--;
-      };
-      profile.unlocking = attempt.then(ended, ended);
-      return attempt;
-    });
-  };
-
-  const sessionOf = (name: string): Session => {
-    const session = find(name)?.session;
-    if (session !== undefined) return session;
-    throw new HushError('LOCKED', `the profile ${name} is locked`, { hint: `hush unlock -p ${name}` });
-  };
-
-  const settle = (profile: Profile, session: Session): Chain => {
-    const { chain } = chainOf(profile);
-    chain.flush();
-    // A head that the vault remembers must have a seal before it, or it looks as if the seals were cut off.
-    const isKnown = session.vault.auditHead()?.hash === chain.head().hash;
-    if (chain.unsealed() > 0 || !isKnown) chain.seal(session.sealState(), session.auditKey());
-    // So that the last records before a lock cannot be cut off without a trace.
-    chain.syncNow();
-    session.vault.noteAuditHead(chain.syncedHead());
-    session.vault.persistAuditHead();
-    return chain;
-  };
-
-  const lockProfile = (profile: Profile): boolean => {
-    const { session } = profile;
-    profile.locks++;
-    if (session === undefined) return false;
-    profile.session = undefined;
-    try {
-      session.upkeep.end();
-      settle(profile, session);
-    } catch (error) {
-      parts.onUnsealed(profile.name, error);
-    } finally {
-      session.close();
-      collectGarbage();
-    }
-    return true;
-  };
-
-  const requireActiveFlag = (profile: Profile, active: boolean): boolean => {
-    if (profile.active === active) return false;
-    try {
-      if (active) rmSync(profile.paths.inactive, { force: true });
-      else closeSync(openSafeFile(profile.paths.inactive, constants.O_WRONLY | constants.O_CREAT));
-      syncFolder(profile.paths.folder);
-    } catch (error) {
-      throw diskError(`cannot ${active ? 'activate' : 'deactivate'} the profile ${profile.name}`, error);
-    }
-    profile.active = active;
-    return true;
   };
 
   return {
     state(name) {
-      const profile = find(name);
-      if (profile === undefined) return 'missing';
-      if (!profile.active) return 'inactive';
-      return profile.session === undefined ? 'locked' : 'unlocked';
+      const profile = registry.find(name);
+      return profile === undefined ? 'missing' : stateOf(profile);
     },
     facts() {
-      const names = readdirSync(paths.profiles).filter(isProfileName).sort();
+      // One that is open is told of although its folder is gone.
+      const open = [...registry.known()].filter(({ session }) => session !== undefined);
+      const names = new Set([...registry.names(), ...open.map(({ name }) => name)]);
       const problems = checkHome(paths);
-      return names.flatMap((name): ProfileFacts[] => {
-        const profile = find(name);
+      return [...names].sort().flatMap((name): ProfileFacts[] => {
+        const profile = registry.find(name);
         if (profile === undefined) return [];
-        const state = profile.active ? (profile.session === undefined ? 'locked' : 'unlocked') : 'inactive';
-        return [{ name, state, problem: problemIn(problems, name)?.message, session: profile.session }];
+        const problem = (profile.session?.misplaced() ?? problemOf(name, problems))?.message;
+        return [{ name, state: stateOf(profile), problem, session: profile.session }];
       });
     },
-    opensWith(name) {
-      const profile = require(name);
-      try {
-        return membersOf(profile.session?.header() ?? readHeaderFile(profile.paths.header).body);
-      } catch (error) {
-        // An unlock tells what is wrong with it.
-        if (error instanceof HushError) return undefined;
-        throw error;
-      }
-    },
-    vault: (name) => sessionOf(name).vault,
-    copies: (name) => copiesInHome(paths, require(name).paths, sessionOf(name).vault.vaultId),
-    session: sessionOf,
+    opensWith: (name) => openersOf(require(name)),
+    vault: (name) => session(name).vault,
+    copies: (name) => copiesInHome(paths, require(name).paths, session(name).vault.vaultId),
+    session,
     async change(name, what, work) {
-      const session = sessionOf(name);
-      const profile = require(name);
-      if (profile.changing !== undefined) {
-        throw new HushError(
-          'CONFLICT',
-          `another change of this profile's keys is under way: ${profile.changing.what}`,
-          {
-            hint: 'wait until it is done, then try again',
-          },
-        );
-      }
-      const ending = new AbortController();
-      profile.changing = { what, ending };
-      try {
-        return await work(session, ending.signal);
-      } finally {
-        profile.changing = undefined;
-      }
+      const open = session(name);
+      return change(require(name), open, what, work);
     },
-    stopChanges() {
-      const reason = new HushError('UNAVAILABLE', 'the daemon stops; nothing was changed', {
-        hint: 'hush start',
-      });
-      for (const { changing } of known.values()) changing?.ending.abort(reason);
+    stopChanges: () => {
+      stopChanges(registry);
     },
-    unlock,
+    unlock: createUnlock(registry, parts),
     settle(name) {
-      const chain = settle(require(name), sessionOf(name));
+      const chain = settle(require(name), session(name));
       return { auditFile: chain.file, head: chain.head() };
     },
-    lock: (name) => lockProfile(require(name)),
-    lockAll(may) {
-      // Those that were used since the start can be open; the rest is told of, and cannot keep them from being locked.
-      const locked = new Map<string, boolean>();
-      const problems: unknown[] = [];
-      for (const profile of known.values()) {
-        if (!may(profile.name)) continue;
-        try {
-          locked.set(profile.name, !lockProfile(profile));
-        } catch (error) {
-          problems.push(error);
-        }
-      }
-      if (problems.length > 0) throw problems[0];
-      try {
-        for (const name of readdirSync(paths.profiles).filter(isProfileName)) {
-          if (!known.has(name) && may(name)) locked.set(name, true);
-        }
-      } catch (error) {
-        throw diskError('what was open is locked; the other profiles cannot be listed', error);
-      }
-      return [...locked]
-        .map(([name, already]) => ({ name, already }))
-        .sort((a, b) => (a.name < b.name ? -1 : 1));
-    },
-    activate: (name) => requireActiveFlag(require(name), true),
+    unlocked: () =>
+      [...registry.known()]
+        .filter(({ session }) => session !== undefined)
+        .map(({ name, openedAt, changing }) => ({ name, openedAt, busy: changing !== undefined })),
+    lock: (name, reason) => lock(require(name), parts, reason),
+    lockAll: (may, reason) => lockAll(registry, may, parts, reason),
+    activate: (name) => setActive(require(name), true),
     deactivate(name) {
       const profile = require(name);
-      lockProfile(profile);
-      return requireActiveFlag(profile, false);
+      lock(profile, parts);
+      return setActive(profile, false);
     },
     delete(name) {
       const profile = require(name);
-      lockProfile(profile);
+      lock(profile, parts);
       doomFolder(paths.profiles, profile.paths.folder);
-      known.delete(profile.name);
-      const closed = profile.chain?.chain.close() ?? Promise.resolve();
-      closed.catch((error: unknown) => {
-        parts.onUnsealed(profile.name, error);
-      });
+      registry.forget(profile);
+      void closeChain(profile);
       setAsideAudit(profile.paths);
       removeDoomed(paths.profiles);
     },
     chainOf(name) {
-      const profile = name === undefined ? undefined : find(name);
+      const profile = name === undefined ? undefined : registry.find(name);
       if (profile === undefined) return daemonChain;
       try {
         return chainOf(profile);
@@ -467,18 +220,34 @@ export function createProfiles(parts: ProfilesParts): Profiles {
     },
     *chains() {
       yield daemonChain;
-      for (const { chain } of known.values()) if (chain !== undefined) yield chain;
+      for (const { chain } of registry.known()) if (chain !== undefined) yield chain;
     },
     tick() {
-      for (const { session, changing } of known.values()) session?.upkeep.tick(changing === undefined);
+      for (const profile of registry.known()) profile.session?.upkeep.tick(profile.changing === undefined);
     },
     async close() {
-      for (const profile of known.values()) lockProfile(profile);
-      for (const { name, chain } of known.values()) {
-        await chain?.chain.close().catch((error: unknown) => {
-          parts.onUnsealed(name, error);
-        });
+      for (const profile of registry.known()) {
+        try {
+          lock(profile, parts, 'stop');
+        } catch (error) {
+          onUnsealed(profile.name, error);
+        }
       }
+      for (const profile of registry.known()) await closeChain(profile);
     },
   };
 }
+
+/** What opens a profile: see `Profiles.opensWith`. */
+function openersOf({ session, paths }: Profile): Slot[][] | undefined {
+  try {
+    return membersOf(session?.header() ?? readHeaderFile(paths.header).body);
+  } catch (error) {
+    // An unlock tells what is wrong with it.
+    if (error instanceof HushError) return undefined;
+    throw error;
+  }
+}
+
+const membersOf = ({ openers, slots }: HeaderBody): Slot[][] =>
+  openers.map((opener) => slots.filter(({ id }) => opener.slots.includes(id)));

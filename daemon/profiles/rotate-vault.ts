@@ -1,4 +1,4 @@
-import { existsSync, rmSync, statSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
@@ -77,30 +77,74 @@ export interface RotateVaultParts {
  * were changed by something else, CONFLICT; then everything is as it was.
  */
 export async function rotateVaultKey(parts: RotateVaultParts): Promise<RotatedVault> {
-  const { vault, arena, header, folder, signal } = parts;
+  const { vault, source, header, signal } = parts;
+  header.requireSettled();
+  const move = vault.beginMove(source, () => signal.throwIfAborted());
+  try {
+    return await moveUnder(await newVaultKey(parts), move, parts);
+  } finally {
+    move.end();
+  }
+}
+
+/** What is left of a new vault key: all that derives from it, and the openers that have it sealed to them. */
+interface NewVaultKey {
+  readonly subkeys: Subkeys;
+  readonly openers: HeaderBody['openers'];
+}
+
+async function newVaultKey({ arena, header, signal }: RotateVaultParts): Promise<NewVaultKey> {
+  const vaultKey = arena.allocate(32);
+  let subkeys: Subkeys | undefined;
+  try {
+    sodium.randombytes_buf(vaultKey.bytes);
+    subkeys = deriveSubkeys(vaultKey.bytes, arena);
+    return { subkeys, openers: await resealed(header.body(), vaultKey.bytes, signal) };
+  } catch (error) {
+    subkeys?.wipe();
+    throw error;
+  } finally {
+    wipeVaultKey(vaultKey);
+  }
+}
+
+/** The openers of a header whose MAC has verified, with another vault key sealed to each. */
+async function resealed(
+  { vaultId, openers }: HeaderBody,
+  vaultKey: Uint8Array,
+  signal: AbortSignal,
+): Promise<HeaderBody['openers']> {
+  const all: HeaderBody['openers'] = [];
+  for (const opener of openers) {
+    all.push(resealOpener(vaultId, opener, vaultKey));
+    await nextTurn();
+    signal.throwIfAborted();
+  }
+  return all;
+}
+
+/** Moves vault and key set into files of their own under the new keys, and puts the header in place that names them. */
+async function moveUnder(
+  { subkeys, openers }: NewVaultKey,
+  move: VaultMove,
+  parts: RotateVaultParts,
+): Promise<RotatedVault> {
+  const { vault, header, folder, signal } = parts;
   const generation = header.body().generation + 1;
   const names = namesFor(generation);
   const files = filesOf(folder, names);
-  const vaultKey = arena.allocate(32);
-  sodium.randombytes_buf(vaultKey.bytes);
-  const subkeys = deriveSubkeys(vaultKey.bytes, arena);
   const file = { path: files.vault, label: `${parts.label}/${names.vault}`, key: subkeys.vaultFileKey.bytes };
-  const move = vault.beginMove(parts.source, () => signal.throwIfAborted());
-  const place = statSync(folder).ino;
+  const told = (phase: VaultRotation['phase']) => (done: number) => {
+    parts.told({ phase, done, total: Math.max(done, vault.stats().secrets) });
+  };
   let target: SqlcipherStore | undefined;
   let isMoved = false;
   try {
     // A crash from here to the header's rename leaves these two files, or parts of them, beside those in use.
     removeFiles(files);
-    const openers = await resealed(header.body(), vaultKey.bytes).finally(() => {
-      wipeVaultKey(vaultKey);
-    });
-    const told = (phase: VaultRotation['phase']) => (done: number) => {
-      parts.told({ phase, done, total: Math.max(done, vault.stats().secrets) });
-    };
     await writeVault(file, folder, move, told('copy'));
     told('check')(0);
-    await checkVaultFile(file);
+    await checkVaultFile(file, signal);
     target = openCheckedStore(file);
     subkeys.vaultFileKey.wipe();
     await move.verify(target, told('check'));
@@ -127,29 +171,13 @@ export async function rotateVaultKey(parts: RotateVaultParts): Promise<RotatedVa
       removed: isGone(parts.source, folder, names),
     };
   } finally {
-    move.end();
-    vaultKey.wipe();
     if (!isMoved) {
       target?.close();
       subkeys.wipe();
       // Another profile of this name may have come since, and a header that may be in place needs its files.
-      const isOwn = statSync(folder, { throwIfNoEntry: false })?.ino === place;
-      if (isOwn && header.body().generation < generation) dropFiles(files);
+      if (header.isInPlace()) dropFiles(files);
     }
   }
-}
-
-/** The openers of a header whose MAC has verified, with another vault key sealed to each. */
-async function resealed(
-  { vaultId, openers }: HeaderBody,
-  vaultKey: Uint8Array,
-): Promise<HeaderBody['openers']> {
-  const all: HeaderBody['openers'] = [];
-  for (const opener of openers) {
-    all.push(resealOpener(vaultId, opener, vaultKey));
-    await nextTurn();
-  }
-  return all;
 }
 
 /** Fills a new vault file with all rows, and puts it on the disk. */
@@ -184,9 +212,8 @@ function putHeader({ header, vault }: RotateVaultParts, body: HeaderBody, { macK
   try {
     header.replace(body, serialiseHeader(body, macKey.bytes));
   } catch (error) {
-    // The new header may be in place and not on the disk for good: nothing may be acknowledged under either vault key
-    // before an unlock has found out which one it is.
-    if (header.body().generation === body.generation) vault.distrust();
+    // Nothing may be acknowledged under either vault key before an unlock has found out which header is on the disk.
+    if (!header.isSettled()) vault.distrust();
     throw error;
   }
 }

@@ -37,24 +37,31 @@ import { withCopies } from './credential-copies.ts';
  */
 export interface Slots {
   /** Adds a slot that opens alone. EXISTS for its label or when its secret opens a slot already; LIMIT_EXCEEDED. */
-  add(credentials: readonly Credential[], added: Credential, label: string | undefined): Promise<Slot>;
+  add(proof: Proof, added: Credential, label: string | undefined): Promise<Slot>;
   /**
    * Puts another secret of the same kind into a slot, which keeps its id, its label and its groups. Without an id it is
    * the slot of that kind that the credentials fit, or the only one. NOT_FOUND, BAD_REQUEST, EXISTS as in `add`.
    */
-  change(credentials: readonly Credential[], replacement: Credential, id: string | undefined): Promise<Slot>;
+  change(proof: Proof, replacement: Credential, id: string | undefined): Promise<Slot>;
   /** See `withoutSlot`. */
   remove(id: string): void;
   /** See `withSlotRenamed`. */
   rename(id: string, label: string): void;
   /** The id of a new group of the slots. See `withGroup`. */
-  group(credentials: readonly Credential[], ids: readonly string[]): Promise<string>;
+  group(proof: Proof, ids: readonly string[]): Promise<string>;
   /** Ends a group; the ids of those that open alone from then on. See `withoutGroup`. */
-  ungroup(credentials: readonly Credential[], group: string): Promise<readonly string[]>;
+  ungroup(proof: Proof, group: string): Promise<readonly string[]>;
   /** Wipes the vault keys of changes that are under way, which end with LOCKED. */
   close(): void;
   /** Raises the Argon2id of the slots that were opened to what the config asks for; `told` hears of each. */
   raise(opened: OpenedHeader, told: (outcome: Raised) => void): Promise<void>;
+}
+
+/** What shows that somebody can open the profile. */
+export interface Proof {
+  readonly credentials: readonly Credential[];
+  /** The identity that gives them. */
+  readonly by: string;
 }
 
 /** What became of a slot whose Argon2id the config wants to cost more. */
@@ -64,8 +71,8 @@ export type Raised =
 interface SlotsParts {
   readonly header: () => HeaderBody;
   readonly putHeader: (next: HeaderBody) => void;
-  /** Opens the present header. Rejects as `openHeader` does. */
-  readonly open: (credentials: readonly Credential[]) => Promise<OpenedHeader>;
+  /** Opens the present header. Rejects as `openHeader` does, and with BACKOFF. */
+  readonly open: (proof: Proof) => Promise<OpenedHeader>;
   readonly arena: SecureArena;
   readonly argon2Queue: Argon2Queue;
   /** What the config asks of Argon2id; where it is silent, new slots cost what the others do. */
@@ -85,10 +92,10 @@ export function createSlots(parts: SlotsParts): Slots {
 
   /** Runs `use` with the vault key that the credentials give, and wipes it; a lock wipes it at once. */
   const withVaultKey = async <Result>(
-    credentials: readonly Credential[],
+    proof: Proof,
     use: (vaultKey: () => Uint8Array, opened: OpenedHeader) => Promise<Result> | Result,
   ): Promise<Result> => {
-    const opened = await parts.open(credentials);
+    const opened = await parts.open(proof);
     const { vaultKey } = opened;
     live.add(vaultKey);
     try {
@@ -120,31 +127,30 @@ export function createSlots(parts: SlotsParts): Slots {
   };
 
   return {
-    async add(credentials, added, label) {
+    async add({ credentials, by }, added, label) {
       checkCredential(added);
       const named = label ?? freeLabel(header(), added.kind);
       requireFreeLabel(header(), named);
       requireRoom(header(), added.kind);
-      return withCopies(arena, [added, ...credentials], async ([copy, ...proof]) => {
+      return withCopies(arena, [added, ...credentials], async ([copy, ...copies]) => {
         if (copy === undefined) throw new RangeError('a copy each');
-        return withVaultKey(proof, async (vaultKey, opened) => {
+        return withVaultKey({ credentials: copies, by }, async (vaultKey, opened) => {
           await requireNew(copy, opened);
           const cost = costOfNew(header(), parts.wantedCost());
           const about = { label: named, createdAt: new Date().toISOString(), cost };
-          const { slot, privateKey } = await makeSlot(copy, about, arena, argon2Queue);
-          privateKey.wipe();
+          const slot = await makeSlot(copy, about, arena, argon2Queue);
           putHeader(withSlot(header(), slot, vaultKey()));
           return slot;
         });
       });
     },
 
-    async change(credentials, replacement, id) {
+    async change({ credentials, by }, replacement, id) {
       checkCredential(replacement);
       if (id !== undefined) requireKind(slotNamed(header(), id), replacement.kind);
-      return withCopies(arena, [replacement, ...credentials], async ([copy, ...proof]) => {
+      return withCopies(arena, [replacement, ...credentials], async ([copy, ...copies]) => {
         if (copy === undefined) throw new RangeError('a copy each');
-        return withVaultKey(proof, async (vaultKey, opened) => {
+        return withVaultKey({ credentials: copies, by }, async (vaultKey, opened) => {
           const slot = slotNamed(header(), id ?? ownSlot(header(), copy.kind, opened));
           await requireNew(copy, opened);
           const cost = costOfChanged(slot, parts.wantedCost());
@@ -163,9 +169,9 @@ export function createSlots(parts: SlotsParts): Slots {
       putHeader(withSlotRenamed(header(), id, label));
     },
 
-    async group(credentials, ids) {
-      return withCopies(arena, credentials, (proof) =>
-        withVaultKey(proof, (vaultKey) => {
+    async group({ credentials, by }, ids) {
+      return withCopies(arena, credentials, (copies) =>
+        withVaultKey({ credentials: copies, by }, (vaultKey) => {
           const { body, group } = withGroup(header(), ids, vaultKey());
           putHeader(body);
           return group;
@@ -173,9 +179,9 @@ export function createSlots(parts: SlotsParts): Slots {
       );
     },
 
-    async ungroup(credentials, group) {
-      return withCopies(arena, credentials, (proof) =>
-        withVaultKey(proof, (vaultKey) => {
+    async ungroup({ credentials, by }, group) {
+      return withCopies(arena, credentials, (copies) =>
+        withVaultKey({ credentials: copies, by }, (vaultKey) => {
           const { body, alone } = withoutGroup(header(), group, vaultKey());
           putHeader(body);
           return alone;

@@ -1,6 +1,6 @@
 import { HushError } from '../../protocol/errors.ts';
 import type { DueLine, RotationRule } from '../vault/due-keys.ts';
-import { isStoredLine } from '../vault/idle-keys.ts';
+import { isStoredLine } from '../vault/dek-lines.ts';
 import type { Vault } from '../vault/vault.ts';
 
 /** What an unlocked profile does by itself: it goes on with what a rotation began, and rotates keys that are due. */
@@ -40,18 +40,19 @@ export function createUpkeep({ vault, rule, onEvent, clock }: UpkeepParts): Upke
   const { resealing, dueKeys, keyUse } = vault;
   let lookedAt = clock();
   let persistedAt = lookedAt;
-  let lastFailure: string | undefined;
+  /** What each step has failed with last, while it does. */
+  const failures = new Map<() => void, string>();
 
   /** What fails here is told once, and tried again later: it is nobody's request. */
   function attempt(step: () => void): void {
     try {
       step();
-      lastFailure = undefined;
+      failures.delete(step);
     } catch (error) {
       const known =
         error instanceof HushError ? error : new HushError('UNAVAILABLE', undefined, { cause: error });
-      if (known.code === 'LOCKED' || known.message === lastFailure) return;
-      lastFailure = known.message;
+      if (known.code === 'LOCKED' || failures.get(step) === known.message) return;
+      failures.set(step, known.message);
       onEvent({ kind: 'failed', error: known });
     }
   }
@@ -70,12 +71,11 @@ export function createUpkeep({ vault, rule, onEvent, clock }: UpkeepParts): Upke
     if (left > 0 && state !== 'running' && error?.code !== 'INTEGRITY') resealing.start();
   }
 
-  function lookAtUse(now: number): void {
-    keyUse.look();
+  function persistUse(now: number): void {
     const { times, isChanged } = keyUse.kept();
     if (!isChanged || now - persistedAt < Math.max(persistMs, times * persistMsPerTime)) return;
     persistedAt = now;
-    keyUse.persist();
+    attempt(keyUse.persist);
   }
 
   return {
@@ -89,9 +89,8 @@ export function createUpkeep({ vault, rule, onEvent, clock }: UpkeepParts): Upke
       if (now - lookedAt < lookMs) return;
       lookedAt = now;
       attempt(resume);
-      attempt(() => {
-        lookAtUse(now);
-      });
+      attempt(keyUse.look);
+      persistUse(now);
     },
     end() {
       attempt(keyUse.persist);

@@ -13,9 +13,9 @@ import {
   type Keyset,
   type NewEntry,
   readKeyset,
-  reconcile,
   withoutDestroyedBytes,
 } from '../../daemon/keys/keyset.ts';
+import { reconcile } from '../../daemon/keys/reconcile.ts';
 import type { ErrorCode } from '../../protocol/errors.ts';
 import { bytesOf, filled, flip, now, textOf, withCode } from './fixtures.ts';
 

@@ -11,8 +11,8 @@ import {
 import { openHeader } from '../../daemon/keys/open.ts';
 import { makeGroupOpener, makeSingleOpener, openOpener, resealOpener } from '../../daemon/keys/opener.ts';
 import { type Credential, deriveSlotKey, makeSlot } from '../../daemon/keys/slot.ts';
-import { deriveMacKey } from '../../daemon/keys/subkeys.ts';
-import type { SecureBytes } from '../../daemon/memory/secure-bytes.ts';
+import { deriveMacKey, deriveSubkeys } from '../../daemon/keys/subkeys.ts';
+import { createSecureArena, type SecureBytes } from '../../daemon/memory/secure-bytes.ts';
 import { HushError } from '../../protocol/errors.ts';
 import { arena, argon2Queue, filled, key, leastCost, now, passphrase, withCode } from './fixtures.ts';
 
@@ -23,14 +23,8 @@ const recovery = (byte: number): Credential => ({ kind: 'recovery', secret: fill
 async function slotsFor(...credentials: readonly Credential[]): Promise<Slot[]> {
   const slots: Slot[] = [];
   for (const credential of credentials) {
-    const { slot, privateKey } = await makeSlot(
-      credential,
-      { label: '', createdAt: now, cost: leastCost },
-      arena,
-      argon2Queue,
-    );
-    privateKey.wipe();
-    slots.push(slot);
+    const about = { label: '', createdAt: now, cost: leastCost };
+    slots.push(await makeSlot(credential, about, arena, argon2Queue));
   }
   return slots;
 }
@@ -202,5 +196,25 @@ describe('opening a header', () => {
     await open(slots, openers, [passphrase('one')]);
     await assert.rejects(open(slots, openers, [passphrase('two'), key(2)]));
     assert.equal(arena.used, before);
+  });
+
+  test('leaves nothing behind where the memory for keys is full, however far it came', async () => {
+    const slots = await slotsFor(key(1));
+    const header = parseHeader(headerBytes(slots, slots.map(single)));
+    const small = createSecureArena({ bytes: 4096, prefer: 'sodium_malloc' });
+    const taken = small.allocate(4096 - 96);
+    const piece = 32;
+    for (let room = 0; room < 96; room += piece) {
+      const rest = small.allocate(96 - room);
+      await assert.rejects(openHeader(header, [key(1)], small, argon2Queue), withCode('UNAVAILABLE'));
+      if (room > 0) assert.throws(() => deriveSubkeys(vaultKey, small), withCode('UNAVAILABLE'));
+      assert.equal(small.used, 4096 - room);
+      rest.wipe();
+    }
+    const { vaultKey: opened } = await openHeader(header, [key(1)], small, argon2Queue);
+    assert.deepEqual(Uint8Array.from(opened.bytes), vaultKey);
+    opened.wipe();
+    taken.wipe();
+    small.close();
   });
 });

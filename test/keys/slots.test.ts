@@ -21,16 +21,8 @@ const made = await newProfileKeys([key(1)]);
 made.keyring.close();
 const vaultKey = filled(32, 99);
 
-async function slotFor(credential: Credential, label: string): Promise<Slot> {
-  const { slot, privateKey } = await makeSlot(
-    credential,
-    { label, createdAt: now, cost: leastCost },
-    arena,
-    argon2Queue,
-  );
-  privateKey.wipe();
-  return slot;
-}
+const slotFor = (credential: Credential, label: string): Promise<Slot> =>
+  makeSlot(credential, { label, createdAt: now, cost: leastCost }, arena, argon2Queue);
 
 /** A header of key slots 1 to `count`, labelled `key-1` and so on; its vault key is `vaultKey`. */
 async function headerOf(count: number): Promise<HeaderBody> {

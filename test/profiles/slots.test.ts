@@ -12,6 +12,8 @@ import { arena, argon2Queue, key, newProfileKeys, passphrase, withCode } from '.
 
 const wanted = { memoryKiB: 20 * 1024, passes: 2 };
 
+const proof = { credentials: [key(7)], by: 'owner' };
+
 /** Slots over a real header file, of which `path` is the place. */
 async function slotsIn(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'hushd-slots-'));
@@ -29,7 +31,7 @@ async function slotsIn(t: TestContext) {
     putHeader: (next) => {
       place.replace(next, keyring.headerBytes(next));
     },
-    open: (credentials) => openHeader(place.header(), credentials, arena, argon2Queue),
+    open: ({ credentials }) => openHeader(place.header(), credentials, arena, argon2Queue),
     arena,
     argon2Queue,
     wantedCost: () => wanted,
@@ -76,15 +78,15 @@ describe('the slots of an unlocked profile', () => {
     const { place, slots } = await slotsIn(t);
     const before = place.body();
     const used = arena.used;
-    const added = slots.add([key(7)], passphrase('two'), undefined);
+    const added = slots.add(proof, passphrase('two'), undefined);
     const grouped = slots.group(
-      [passphrase('one')],
+      { credentials: [passphrase('one')], by: 'owner' },
       before.slots.map(({ id }) => id),
     );
     slots.close();
     await assert.rejects(added, withCode('LOCKED'));
     await assert.rejects(grouped, withCode('LOCKED'));
-    await assert.rejects(slots.change([key(7)], passphrase('two'), undefined), withCode('LOCKED'));
+    await assert.rejects(slots.change(proof, passphrase('two'), undefined), withCode('LOCKED'));
     assert.equal(place.body(), before);
     assert.equal(arena.used, used);
   });
