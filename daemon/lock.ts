@@ -6,7 +6,10 @@ import { diskError } from './home/disk-errors.ts';
 import { isStillAt } from './home/files.ts';
 import { openSafeFile } from './home/safety.ts';
 
-/** The right to serve a home, which one process at a time has. */
+/** What a home is held for. */
+export type Work = 'serve' | 'restore';
+
+/** The right to serve a home, or to keep all who do out of it, which one process at a time has. */
 export interface InstanceLock {
   /** Lets the next daemon in. The kernel does the same when the process ends, in whatever way. */
   release(): void;
@@ -14,16 +17,16 @@ export interface InstanceLock {
 
 /**
  * Takes the lock of a home without waiting; the file at `path` is made when it is not there, is never removed, and
- * holds the pid of its last holder. Throws EXISTS when another daemon has it, UNSAFE_MODE when others can reach the
+ * holds the pid of its last holder, and for what other work than serving that has it. Throws EXISTS when another process has it, UNSAFE_MODE when others can reach the
  * file, UNAVAILABLE when it cannot be opened.
  */
-export function takeInstanceLock(path: string): InstanceLock {
+export function takeInstanceLock(path: string, work: Work = 'serve'): InstanceLock {
   const fd = openSafeFile(path, constants.O_RDWR | constants.O_CREAT);
   try {
-    if (!flockExclusive(fd)) throw heldBy(readFileSync(fd, 'latin1').trim());
+    if (!flockExclusive(fd)) throw heldBy(readFileSync(fd, 'latin1'));
     if (!isStillAt(path, fd)) throw new HushError('CONFLICT', `the lock file ${path} was replaced meanwhile`);
     ftruncateSync(fd);
-    writeSync(fd, `${process.pid}\n`, 0);
+    writeSync(fd, `${process.pid}${work === 'serve' ? '' : ` ${work}`}\n`, 0);
   } catch (error) {
     closeSync(fd);
     throw diskError(`cannot lock ${path}`, error);
@@ -31,5 +34,21 @@ export function takeInstanceLock(path: string): InstanceLock {
   return { release: () => closeSync(fd) };
 }
 
-const heldBy = (pid: string): HushError =>
-  new HushError('EXISTS', `another hushd serves this home${/^\d+$/.test(pid) ? ` (pid ${pid})` : ''}`);
+/** The process that has the lock, or had it last, and for what, as the file says. */
+export function holderOf(path: string): { readonly pid: string | undefined; readonly work: Work } {
+  return parseHolder(readFileSync(path, 'latin1'));
+}
+
+function parseHolder(text: string): ReturnType<typeof holderOf> {
+  const [, pid, restores] = /^(\d+)( restore)?$/.exec(text.trim()) ?? [];
+  return { pid, work: restores === undefined ? 'serve' : 'restore' };
+}
+
+function heldBy(text: string): HushError {
+  const { pid, work } = parseHolder(text);
+  const who = pid === undefined ? '' : ` (pid ${pid})`;
+  if (work === 'serve') return new HushError('EXISTS', `another hushd serves this home${who}`);
+  return new HushError('EXISTS', `a restore works on this home${who}`, {
+    hint: 'wait until it is done, then try again',
+  });
+}

@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto';
 
 import { HushError } from '../../protocol/errors.ts';
 import { parseProfileName } from '../../protocol/names.ts';
+import { hasDestroyedBytes } from '../keys/keyset.ts';
 import type { Profiles } from '../profiles/profiles.ts';
 import { backupsFact, backupsOf, withBackup, withoutBackup, type BackupFact } from '../vault/backup-facts.ts';
 import { capture, type Captured } from './capture.ts';
-import { streamOf, type BackupStream } from './stream.ts';
+import { streamOf, type BackupStream, type Source } from './stream.ts';
 
 /** What is told of a backup that has begun. */
 export interface BegunBackup {
@@ -81,7 +82,8 @@ export function createBackups({ profiles, chunkBytes, idleMs, totalMs }: Backups
     const id = randomBytes(16).toString('hex');
     const createdAt = new Date().toISOString();
     const settled = profiles.settle(name);
-    const { generation, lines, keys } = keyring.keyset();
+    const keyset = keyring.keyset();
+    const { generation, lines, keys } = keyset;
     const fact: BackupFact = {
       id,
       at: createdAt,
@@ -90,9 +92,13 @@ export function createBackups({ profiles, chunkBytes, idleMs, totalMs }: Backups
       keysetGeneration: generation,
       keysetLines: lines.length,
       keys: keys.size,
+      ...(hasDestroyedBytes(keyset) ? { unerased: true } : {}),
       kept: false,
     };
-    vault.remember(backupsFact, withBackup(backupsOf(vault.facts.get(backupsFact)), fact));
+    vault.remember(
+      backupsFact,
+      withBackup(withoutUnfinished(name, backupsOf(vault.facts.get(backupsFact))), fact),
+    );
     const captured = capture({ id, createdAt }, profile, session, settled);
     const running: Running = {
       fact,
@@ -109,6 +115,7 @@ export function createBackups({ profiles, chunkBytes, idleMs, totalMs }: Backups
       },
       forget: () => undefined,
       touch() {
+        if (running.ended !== undefined) return;
         clearTimeout(idle);
         idle = setTimeout(endIfIdle, idleMs).unref();
       },
@@ -123,6 +130,12 @@ export function createBackups({ profiles, chunkBytes, idleMs, totalMs }: Backups
     const total = setTimeout(endInAnyCase, totalMs).unref();
     newest.set(name, running);
     return running;
+  }
+
+  /** Of one that ended before its time nobody has a copy. */
+  function withoutUnfinished(name: string, list: readonly BackupFact[]): readonly BackupFact[] {
+    const before = newest.get(name);
+    return before === undefined || isComplete(before) ? list : withoutBackup(list, before.fact.id);
   }
 
   const isComplete = ({ stream }: Running): boolean => stream?.isComplete() ?? false;
@@ -175,7 +188,9 @@ export function createBackups({ profiles, chunkBytes, idleMs, totalMs }: Backups
       running.forget = whenClosed(() => {
         running.end(new HushError('CONFLICT', 'the connection that took the backup is gone'));
       });
-      running.stream = await step(running, () => streamOf(sources, facts, macOf));
+      // To hash a large vault takes its time: that is no idleness.
+      const watched = sources.map((source) => whenRead(source, running.touch));
+      running.stream = await step(running, () => streamOf(watched, facts, macOf));
       running.touch();
       const { id, createdAt, vaultId, commit } = facts;
       return { id, size: running.stream.size, createdAt, vaultId, commit };
@@ -201,6 +216,15 @@ export function createBackups({ profiles, chunkBytes, idleMs, totalMs }: Backups
     },
   };
 }
+
+/** The same source, which tells of each of its reads. */
+const whenRead = (source: Source, told: () => void): Source => ({
+  ...source,
+  read(bytes, offset) {
+    told();
+    return source.read(bytes, offset);
+  },
+});
 
 const expired = (why: string): HushError =>
   new HushError('EXPIRED', `the backup has ended: ${why}`, { hint: 'hush backup create FILE' });

@@ -1,13 +1,9 @@
-import { constants } from 'node:fs';
-import { basename } from 'node:path';
-
 import type { HushError } from '../../protocol/errors.ts';
 import type { ProfileName } from '../../protocol/names.ts';
 import type { ChainHead } from '../audit/records.ts';
-import { holdFile } from '../home/held-file.ts';
-import { openSafeFile } from '../home/safety.ts';
 import { keysetBytes } from '../keys/keyset-file.ts';
 import type { Session } from '../profiles/session.ts';
+import { auditSources } from './audit-sources.ts';
 import type { Manifest } from './container.ts';
 import { memorySource, type Source } from './stream.ts';
 
@@ -23,7 +19,7 @@ export interface Captured {
   end(): void;
 }
 
-/** Where `settle` has left the audit of a profile: its file, and the last record in it. */
+/** Where `settle` has left the audit of a profile: its newest file, and the last record in it. */
 export interface Settled {
   readonly auditFile: string;
   readonly head: ChainHead;
@@ -43,7 +39,7 @@ export function capture(
   const { vault, keyring } = session;
   const header = session.header();
   const keyset = keyring.keyset();
-  const audit = holdFile(openSafeFile(auditFile, constants.O_RDONLY), 'the audit');
+  const audit = auditSources(auditFile);
   try {
     const snapshot = session.snapshot();
     return {
@@ -62,7 +58,7 @@ export function capture(
         memorySource('header', 'header', keyring.headerBytes(header)),
         memorySource('keyset', header.files.keyset, keysetBytes(keyset.lines)),
         { part: 'vault', name: header.files.vault, size: snapshot.size, read: snapshot.read },
-        { part: 'audit', name: basename(auditFile), size: audit.size(), read: audit.read },
+        ...audit.sources,
       ],
       macOf: keyring.backupMac,
       broken: snapshot.ended,

@@ -12,14 +12,14 @@ import { concatBytes } from '../memory/plain-bytes.ts';
  */
 
 /** The longest head in bytes. A profile has few files: a larger one is none that hushd writes. */
-export const mostHeadBytes = 256 * 1024;
+export const mostHeadBytes = 4 * 1024 * 1024;
 
 const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`));
 const size = z.int().nonnegative();
 
 /** A name within a folder, as a header can give it too. */
 const plainName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-const auditName = /^[0-9]{10}\.jsonl$/;
+const auditName = /^(?:[0-9]{10}|stubs)\.jsonl$/;
 
 const fileSchema = z
   .strictObject({
@@ -47,7 +47,7 @@ const manifestSchema = z
     keyset: z.strictObject({ generation: z.int().min(1), lines: z.int().min(1) }),
     /** The last record of the audit chain that it holds; number 0 where the chain is empty. */
     audit: z.strictObject({ seq: size, hash: hex(64) }),
-    files: z.array(fileSchema).min(3).max(1024),
+    files: z.array(fileSchema).min(3).max(16_384),
   })
   .refine(
     ({ files }) =>

@@ -1,13 +1,16 @@
 import { HushError } from '../../protocol/errors.ts';
 import type { HomePaths } from '../home/paths.ts';
-import { takeInstanceLock, type InstanceLock } from '../lock.ts';
+import { holderOf, takeInstanceLock, type InstanceLock } from '../lock.ts';
 
-/** Keeps every daemon out of a home until the lock is released. Throws CONFLICT while one serves it. */
+/** Keeps every daemon and every other restore out of a home until the lock is released. Throws CONFLICT while one is in it. */
 export function lockHome({ lock }: HomePaths): InstanceLock {
   try {
-    return takeInstanceLock(lock);
+    return takeInstanceLock(lock, 'restore');
   } catch (error) {
     if (!(error instanceof HushError) || error.code !== 'EXISTS') throw error;
+    if (holderOf(lock).work === 'restore') {
+      throw new HushError('CONFLICT', error.message, { hint: error.hint, cause: error });
+    }
     throw new HushError('CONFLICT', 'a daemon serves this home', {
       hint: 'hush stop, restore, then hush start',
       cause: error,

@@ -1,12 +1,12 @@
 import { HushError } from '../../protocol/errors.ts';
-import { chainFileName } from '../audit/chain.ts';
+import { folderParts } from '../audit/parts.ts';
 import type { ChainHead } from '../audit/records.ts';
-import { verifyChain } from '../audit/verify.ts';
+import { verifyParts } from '../audit/verify.ts';
 import { readHeaderFile } from '../keys/header-file.ts';
 import { backupMacOf } from '../keys/hmac.ts';
 import { openKeyring, type Keyring } from '../keys/keyring.ts';
 import { readKeysetFile } from '../keys/keyset-file.ts';
-import { reconcile } from '../keys/keyset.ts';
+import { reconcile } from '../keys/reconcile.ts';
 import { openHeader } from '../keys/open.ts';
 import type { Argon2Queue } from '../keys/passphrase.ts';
 import type { Credential } from '../keys/slot.ts';
@@ -100,11 +100,10 @@ async function proveAudit(
   remembered: ChainHead | undefined,
 ): Promise<number> {
   const { vaultId, audit } = manifest;
-  const listed = manifest.files.find(({ part, name }) => part === 'audit' && name === chainFileName);
-  if (listed === undefined) throw forged('it lacks the audit');
+  if (!manifest.files.some(({ part }) => part === 'audit')) throw forged('it lacks the audit');
   const seals = { vaultId, secretOf: (id: string) => auditSecretOf(keyring, id) };
-  const options = { seals, ...(remembered === undefined ? {} : { expected: remembered }) };
-  const { records, head, tornBytes, bad } = await verifyChain(unpackedAt(folders, listed), options);
+  const options = { seals, expected: remembered === undefined ? [] : [remembered] };
+  const { records, head, tornBytes, bad } = await verifyParts(folderParts(folders.audit), options);
   if (bad !== undefined) throw forged(`record ${bad.seq} of its audit is bad: ${bad.why}`);
   if (tornBytes > 0 || head.seq !== audit.seq || head.hash !== audit.hash) {
     throw forged('its audit does not end where its manifest says');

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 
 import { HushError } from '../../protocol/errors.ts';
-import { diskError } from '../home/disk-errors.ts';
+import { diskError, errnoOf } from '../home/disk-errors.ts';
 import { equalBytes, newBytes } from '../memory/plain-bytes.ts';
 import { hexOf } from '../keys/text.ts';
 import {
@@ -69,7 +69,12 @@ export async function openBackup(path: string): Promise<BackupFile> {
 }
 
 async function openRegularFile(path: string): Promise<FileHandle> {
-  const file = await named(path, () => open(path, constants.O_RDONLY | constants.O_NONBLOCK));
+  const file = await named(path, () => open(path, constants.O_RDONLY | constants.O_NONBLOCK)).catch(
+    (error: unknown) => {
+      if (!(error instanceof HushError) || errnoOf(error.cause) !== 'ENOENT') throw error;
+      throw new HushError('BAD_REQUEST', `there is no file ${path}`, { hint: 'hush help backup' });
+    },
+  );
   if ((await file.stat()).isFile()) return file;
   await file.close();
   throw new HushError('BAD_REQUEST', `${path} is not a regular file`, { hint: 'hush help backup' });

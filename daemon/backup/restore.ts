@@ -1,4 +1,4 @@
-import { lstatSync, renameSync, rmSync } from 'node:fs';
+import { lstatSync, renameSync } from 'node:fs';
 
 import { HushError } from '../../protocol/errors.ts';
 import type { ProfileName } from '../../protocol/names.ts';
@@ -7,10 +7,14 @@ import { diskError } from '../home/disk-errors.ts';
 import { syncFolder } from '../home/files.ts';
 import { profilePathsOf, type HomePaths, type ProfilePaths } from '../home/paths.ts';
 import { checkDirectory } from '../home/safety.ts';
-import { newFolderIn, removeUnfinished, setAsideAudit } from '../profiles/create.ts';
+import { refuseWhileReplaced } from '../profiles/exchange.ts';
+import { newFolderIn, removeUnfinished, type UnfinishedFolder } from '../profiles/unfinished.ts';
+import { holdsKeysOfItsOwn } from '../profiles/unopened.ts';
 import { fileOf } from './container.ts';
+import { destroyedSince, type DestructionOnRecord } from './destroyed-since.ts';
+import { keepAudit, knowsVault, type KeptAudit } from './kept-audit.ts';
+import { refuseDestroyedBeside } from './kin.ts';
 import { lockHome } from './lock-home.ts';
-import { knowsVault, refuseDestroyedBeside } from './kin.ts';
 import { recordRestore } from './on-record.ts';
 import { proveBackup, type Proof, type ProofParts } from './prove.ts';
 import type { BackupFile } from './reader.ts';
@@ -31,49 +35,55 @@ export interface RestoreRequest {
 export interface Restored {
   /** Where the backup was opened: what that found. */
   readonly proof: Proof | undefined;
-  /** Whether the home had the audit of this vault, which then says at the next unlock what is older. */
-  readonly auditStayed: boolean;
+  /** One that stayed says at the next unlock what is older. */
+  readonly audit: KeptAudit;
+  /** What that audit tells of keys that were destroyed after the backup, which have come back to life with it. */
+  readonly revived: readonly DestructionOnRecord[];
 }
 
 /**
  * Makes a profile out of a backup where there is none of that name. All files are written to folders of their own,
  * synced, and renamed into place, the audit first: a crash before the last rename leaves no profile, after it the whole
- * one. A daemon that runs finds it by itself. Where the home has the audit of this very vault that one stays, and no
- * daemon may run meanwhile. Throws CONFLICT for that, and beside a profile of the same vault that has destroyed keys which
- * the backup holds; EXISTS when there is a profile of that name, DAMAGED, INTEGRITY,
- * NEWER_FORMAT, WRONG_PASSPHRASE, WRONG_KEY, UNSAFE_MODE, UNAVAILABLE.
+ * one, and its audit tells of the restore. A daemon that runs finds it by itself; only where the home has the audit of
+ * this very vault none may run. Throws CONFLICT for that, and beside a profile of the same vault that has destroyed keys
+ * which the backup holds; EXISTS when there is a profile of that name, DAMAGED, INTEGRITY, NEWER_FORMAT,
+ * WRONG_PASSPHRASE, WRONG_KEY, UNSAFE_MODE, UNAVAILABLE.
  */
 export async function restoreProfile(request: RestoreRequest): Promise<Restored> {
   const { paths, name, backup } = request;
+  const { manifest } = backup.head;
   const place = profilePathsOf(paths, name);
   for (const folder of paths.ownFolders) checkDirectory(folder);
-  refuseExisting(place, name);
+  refuseExisting(paths, place, name);
   return withUnpacked(request, async (folders) => {
+    const refuse = (): void => {
+      refuseExisting(paths, place, name);
+      refuseDestroyedBeside(paths, manifest.vaultId, unpackedAt(folders, fileOf(manifest, 'keyset')));
+    };
+    refuse();
     const proof = request.proof && (await proveBackup(backup.head, folders, request.proof));
-    const { manifest } = backup.head;
-    refuseDestroyedBeside(paths, manifest.vaultId, unpackedAt(folders, fileOf(manifest, 'keyset')));
-    refuseExisting(place, name);
-    const auditStayed = knowsVault(place, manifest.vaultId);
-    if (auditStayed) {
-      // It knows how far this vault had come: what is older shows at the next unlock, as with --replace. A daemon may
-      // have it open, and must not write to it at the same time.
-      const lock = lockHome(paths);
-      try {
-        await recordRestore(place.audit, name, manifest);
-      } finally {
-        lock.release();
-      }
-    } else {
-      await recordRestore(folders.audit, name, manifest);
-      setAsideAudit(place);
-      // A crash here leaves an audit without a profile, which the next `init` sets aside and the next restore goes on with.
-      renameSync(folders.audit, place.audit);
-      syncFolder(paths.profileAudits);
+    // A daemon may have such an audit open, and must not write to it at the same time.
+    const lock = knowsVault(place, manifest.vaultId) ? lockHome(paths) : undefined;
+    try {
+      const revived = lock === undefined ? [] : destroyedSince(place.audit, manifest);
+      // Once the profile is there a daemon may write to its audit, unless it is kept out.
+      const before = lock === undefined ? 'backup.restored' : 'backup.restoring';
+      refuse();
+      const audit = await keepAudit({
+        place,
+        name,
+        vaultId: manifest.vaultId,
+        ofBackup: folders.audit,
+        record: (folder) => recordRestore(before, folder, name, manifest),
+      });
+      refuse();
+      if (!renameIfFree(folders.profile, place.folder)) renameSync(folders.profile, place.folder);
+      syncFolder(paths.profiles);
+      if (lock !== undefined) await recordRestore('backup.restored', place.audit, name, manifest);
+      return { proof, audit, revived };
+    } finally {
+      lock?.release();
     }
-    refuseExisting(place, name);
-    if (!renameIfFree(folders.profile, place.folder)) renameSync(folders.profile, place.folder);
-    syncFolder(paths.profiles);
-    return { proof, auditStayed };
   });
 }
 
@@ -82,13 +92,13 @@ export async function withUnpacked<Result>(
   { paths, backup, progress }: Pick<RestoreRequest, 'paths' | 'backup' | 'progress'>,
   use: (folders: UnpackFolders) => Promise<Result>,
 ): Promise<Result> {
-  removeUnfinished(paths.profiles);
+  removeUnfinished(paths.profiles, (left) => !holdsKeysOfItsOwn(paths, left));
   removeUnfinished(paths.profileAudits);
-  const made: string[] = [];
+  const made: UnfinishedFolder[] = [];
   const make = (beside: string): string => {
     const folder = newFolderIn(beside);
     made.push(folder);
-    return folder;
+    return folder.path;
   };
   try {
     const folders = { profile: make(paths.profiles), audit: make(paths.profileAudits) };
@@ -97,13 +107,14 @@ export async function withUnpacked<Result>(
   } catch (error) {
     throw diskError('cannot restore the backup', error);
   } finally {
-    for (const folder of made) rmSync(folder, { recursive: true, force: true });
+    for (const folder of made) folder.end();
   }
 }
 
 const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 
-function refuseExisting({ folder }: ProfilePaths, name: ProfileName): void {
+function refuseExisting({ profiles }: HomePaths, { folder }: ProfilePaths, name: ProfileName): void {
+  refuseWhileReplaced(profiles, name);
   if (!isThere(folder)) return;
   throw new HushError('EXISTS', `the profile ${name} exists already`, {
     hint: 'give another name with -p, or put the older state over it with --replace',

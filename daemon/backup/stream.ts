@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { HushError } from '../../protocol/errors.ts';
 import { newBytes } from '../memory/plain-bytes.ts';
@@ -26,7 +27,7 @@ export interface BackupStream {
   isComplete(): boolean;
 }
 
-/** What is hashed or read at a time: more would keep others waiting for more than a tenth of a millisecond. */
+/** What is hashed or read in one turn: more would keep others waiting for more than a tenth of a millisecond. */
 const sliceBytes = 64 * 1024;
 
 /** The backup of these files, once each of them has been read and hashed for the manifest. Throws what reading throws. */
@@ -51,6 +52,7 @@ async function hashOf(source: Source): Promise<string> {
     const slice = buffer.subarray(0, Math.min(sliceBytes, source.size - offset));
     await source.read(slice, offset);
     hash.update(slice);
+    await nextTurn();
   }
   return hash.digest('hex');
 }
@@ -96,6 +98,7 @@ function streamBehind(head: Uint8Array, sources: readonly Source[]): BackupStrea
       if (fresh.length > 0) whole.update(fresh);
       reached = Math.max(reached, at + slice.length);
       done += slice.length;
+      await nextTurn();
     }
     return bytes;
   }

@@ -23,8 +23,10 @@ export interface FileSnapshots {
    * `thaw`, which is called once, when the snapshot ends in whatever way.
    */
   take(freeze: () => void, thaw: () => void): StoreSnapshot;
-  /** Ends the snapshot that there is; `why` is what its readers are told. */
-  end(why: string): void;
+  /** Ends the snapshot that there is; `why` is what its readers are told, and `hint` what they can do. */
+  end(why: string, hint?: string): void;
+  /** Whether there is one. */
+  isTaken(): boolean;
   /** Lets go of the file, after the database's own descriptor is closed. */
   close(): void;
 }
@@ -42,10 +44,10 @@ export function createFileSnapshots(path: string, label: string): FileSnapshots 
   let file: HeldFile | undefined;
   let present: Present | undefined;
 
-  const end = (why: string): void => {
+  const end = (why: string, hint = 'take the backup again'): void => {
     if (present === undefined) return;
     const { thaw } = present;
-    present.ended = new HushError('CONFLICT', why, { hint: 'take the backup again' });
+    present.ended = new HushError('CONFLICT', why, { hint });
     present = undefined;
     thaw();
   };
@@ -75,6 +77,7 @@ export function createFileSnapshots(path: string, label: string): FileSnapshots 
       };
     },
     end,
+    isTaken: () => present !== undefined,
     close() {
       file?.release();
     },

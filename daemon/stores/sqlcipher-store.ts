@@ -1,6 +1,9 @@
+import { statSync } from 'node:fs';
+
 import type Database from 'better-sqlite3-multiple-ciphers';
 
 import { HushError } from '../../protocol/errors.ts';
+import { watchPlace } from '../home/files.ts';
 import { createFileSnapshots, type StoreSnapshot } from './file-snapshot.ts';
 import { fingerprintSize, idOf, versionOf } from './fingerprint.ts';
 import { firstWithFacts } from './schema.ts';
@@ -13,15 +16,21 @@ export interface SqlcipherStore extends SecretsStore {
   readonly format: number;
   /**
    * The file as it stands after the last commit, to be copied while others follow: they stay in the log until the
-   * snapshot ends, at the latest with the store. Throws CONFLICT while there is another one, UNAVAILABLE.
+   * snapshot ends, at the latest with the store, or once the log has more than `mostLogBytes`. Throws CONFLICT while
+   * there is another one, UNAVAILABLE.
    */
-  snapshot(): StoreSnapshot;
+  snapshot(mostLogBytes?: number): StoreSnapshot;
+  /** UNAVAILABLE where the file is not at its path any more; every commit is refused with it. */
+  misplaced(): HushError | undefined;
   /** Closes a store whose file nobody needs any more: nothing waits for the disk. */
   discard(): void;
 }
 
 /** After so many pages in the log SQLite moves them into the file by itself; its own default. */
 const pagesBeforeCheckpoint = 1000;
+
+/** A log that grows without end would fill the disk, and to move so much of it into the file takes a second or so. */
+const usualLogBytes = 256 * 1024 * 1024;
 
 /** So many are quickest for 100,000 rows. */
 const fingerprintsPerBlock = 512;
@@ -95,12 +104,36 @@ export function sqlcipherStore(
   const sql = statements(db);
   const factSql = format < firstWithFacts ? undefined : factStatements(db);
   const snapshots = createFileSnapshots(path, label);
+  const isInPlace = watchPlace(path);
+  let mostLogBytes = usualLogBytes;
 
   /** Moves all that is in the log into the file, and leaves nothing of it in the log. */
   const emptyLog = (): void => {
     const [busy] = sql.emptyLog.get() ?? [1];
     if (busy !== 0) throw new HushError('UNAVAILABLE', `cannot empty the log of ${label}`);
   };
+
+  /** Ends the snapshot for whose sake the log has grown too long. */
+  const boundLog = (): void => {
+    if (!snapshots.isTaken() || logBytes(path) <= mostLogBytes) return;
+    const mib = Math.round(mostLogBytes / 2 ** 20);
+    snapshots.end(
+      `too much was written while the vault was copied: over ${mib} MiB`,
+      'take the backup again when less is being written, and read it faster',
+    );
+  };
+
+  /** What is written to a file that was moved or removed nobody would ever find again. */
+  const misplaced = (): HushError | undefined =>
+    isInPlace()
+      ? undefined
+      : new HushError(
+          'UNAVAILABLE',
+          `${label} was moved or removed under the daemon: nothing can be changed`,
+          {
+            hint: 'move the folder of the profile back, and all goes on; until hush lock or hush stop, hush get still reads',
+          },
+        );
 
   const putFact = ({ name, sealed }: FactRow): void => {
     if (factSql === undefined) throw new RangeError('a vault of this format keeps no facts');
@@ -188,19 +221,23 @@ export function sqlcipherStore(
     facts: () => named(() => (factSql?.all.all() ?? []).map(([name, sealed]) => ({ name, sealed }))),
     root: () => named(() => sql.root.get()),
     commit: (changes, root) => {
+      const problem = misplaced();
+      if (problem !== undefined) throw problem;
       named(() => {
         commit.immediate(changes, root);
       });
+      boundLog();
     },
     forget: () => {
       // It would keep what is to be forgotten, and it cannot go on while the file changes.
       snapshots.end('keys were destroyed while the vault was copied');
       named(emptyLog);
     },
-    snapshot: () =>
+    snapshot: (most = usualLogBytes) =>
       named(() =>
         snapshots.take(
           () => {
+            mostLogBytes = most;
             emptyLog();
             db.pragma('wal_autocheckpoint = 0');
           },
@@ -209,6 +246,7 @@ export function sqlcipherStore(
           },
         ),
       ),
+    misplaced,
     close,
     discard: () => {
       try {
@@ -218,4 +256,14 @@ export function sqlcipherStore(
       }
     },
   };
+}
+
+/** How long the log of a vault file is. The commit that asks is done: nothing may be thrown any more. */
+function logBytes(path: string): number {
+  try {
+    return statSync(`${path}-wal`).size;
+  } catch {
+    // Of what nobody can see nobody can say that it stays within bounds.
+    return Infinity;
+  }
 }

@@ -91,11 +91,12 @@ export function openSqlcipherStore(file: VaultFile): SqlcipherStore {
 }
 
 /**
- * Brings a file of an older format up to the present one in one transaction, so that a crash leaves one or the other,
- * whole; what it holds stays as it is. Throws as `openSqlcipherStore`; the old format then stands.
+ * Brings a file of an older format, whose pages were all checked in this very process, up to the present one in one
+ * transaction, so that a crash leaves one or the other, whole; what it holds stays as it is. Throws as
+ * `openSqlcipherStore`; the old format then stands.
  */
 export function migrateSqlcipherStore(file: VaultFile): void {
-  const { db, format } = openExisting(file);
+  const { db, format } = openExisting(file, () => undefined);
   try {
     attempt(file, () => {
       db.transaction(() => {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { HushError } from '../../protocol/errors.ts';
-import type { KeyRecord, Keyset } from '../keys/keyset.ts';
+import { entriesOf, type KeyRecord, type Keyset } from '../keys/keyset.ts';
 
 const count = z.int().nonnegative();
 
@@ -16,6 +16,8 @@ const backupFact = z.object({
   keysetGeneration: count,
   keysetLines: count,
   keys: count,
+  /** Set where the key set still had bytes of destroyed keys then, which the disk had refused to erase. */
+  unerased: z.literal(true).optional(),
   /** Whether the client that took it said that its file is whole and on a disk. */
   kept: z.boolean(),
 });
@@ -26,7 +28,8 @@ export type BackupFact = z.infer<typeof backupFact>;
 /** The name of the fact that holds the list of backups, the newest last. */
 export const backupsFact = 'backups';
 
-const mostRemembered = 32;
+/** Of either kind, those that were kept and those that were not: none of the one makes room for the other. */
+const mostOfAKind = 32;
 
 /** The backups that a vault remembers: `facts.get(backupsFact)`, checked. Throws INTEGRITY for anything else. */
 export function backupsOf(fact: unknown): readonly BackupFact[] {
@@ -35,9 +38,13 @@ export function backupsOf(fact: unknown): readonly BackupFact[] {
   throw new HushError('INTEGRITY', "the vault's list of backups is not one that hushd writes");
 }
 
-/** The list with a backup, in place of what it said of that one before; of a long list the last 32 stay. */
+/** The list with a backup, in place of what it said of that one before; of a long list the last 32 of either kind stay. */
 export function withBackup(list: readonly BackupFact[], backup: BackupFact): readonly BackupFact[] {
-  return [...withoutBackup(list, backup.id), backup].slice(-mostRemembered);
+  const all = [...withoutBackup(list, backup.id), backup];
+  const last = (kept: boolean): readonly BackupFact[] =>
+    all.filter((one) => one.kept === kept).slice(-mostOfAKind);
+  const staying = new Set([...last(true), ...last(false)]);
+  return all.filter((one) => staying.has(one));
 }
 
 /** The list without the backup of that id: no whole copy of it was ever given out. */
@@ -62,13 +69,39 @@ export function backupState(keyset: Keyset, list: readonly BackupFact[]): Backup
   return { last, newer };
 }
 
-/** The backups, kept or not, that were taken after the first of these keys was born: they may open what it sealed. */
+/** The backups, kept or not, that were taken while one of these keys lived: they may open what it sealed. */
 export function backupsHolding(
   keyset: Keyset,
   list: readonly BackupFact[],
   ids: ReadonlySet<string>,
 ): readonly BackupFact[] {
-  // Keys are kept in the order of their birth, over every generation of the key set.
-  const first = [...keyset.keys.keys()].findIndex((id) => ids.has(id));
-  return first < 0 ? [] : list.filter(({ keys }) => keys > first);
+  const spans = spansOf(keyset, ids);
+  return list.filter((backup) => spans.some((span) => holds(backup, span)));
+}
+
+/** A key's life: how many keys were born before it, and the line of the key set that destroyed it, and when. */
+interface Span {
+  readonly bornAfter: number;
+  readonly end: { readonly lines: number; readonly at: string } | undefined;
+}
+
+function spansOf(keyset: Keyset, ids: ReadonlySet<string>): readonly Span[] {
+  // Keys are kept in the order of their birth, and entries in that of the lines, over every generation of the key set.
+  const born = [...keyset.keys.keys()].flatMap((id, at) => (ids.has(id) ? [{ id, bornAfter: at }] : []));
+  if (born.length === 0) return [];
+  const ends = new Map(
+    entriesOf(keyset).flatMap((entry) =>
+      entry.type === 'state' && entry.state === 'destroyed'
+        ? [[entry.key, { lines: entry.seq + 1, at: entry.at }] as const]
+        : [],
+    ),
+  );
+  return born.map(({ id, bornAfter }) => ({ bornAfter, end: ends.get(id) }));
+}
+
+function holds(backup: BackupFact, { bornAfter, end }: Span): boolean {
+  if (backup.keys <= bornAfter) return false;
+  if (end === undefined || backup.unerased) return true;
+  // Both must say so: lines are counted anew where an older key set was put back, and clocks are set back.
+  return backup.keysetLines < end.lines || backup.at < end.at;
 }

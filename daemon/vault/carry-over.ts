@@ -13,8 +13,7 @@ import { backupsFact } from './backup-facts.ts';
 import { sumSize, toggle } from './freshness-sum.ts';
 import { createIndexKeys } from './index-keys.ts';
 import { lastDecryptsFact } from './key-use.ts';
-import { keysetHead } from './ledger.ts';
-import { createRootCipher } from './root.ts';
+import { createRootCipher, keysetHead } from './root.ts';
 import { noDek } from './rows.ts';
 
 /** What a vault remembers that an older state of it must not take back. */

@@ -1,4 +1,5 @@
-import type { Keyring, PreparedChange } from '../keys/keyring.ts';
+import type { PreparedChange } from '../keys/key-change.ts';
+import type { Keyring } from '../keys/keyring.ts';
 import type { KeysetLines } from '../stores/store.ts';
 import type { Ledger } from './ledger.ts';
 

@@ -1,5 +1,5 @@
 import { HushError } from '../../protocol/errors.ts';
-import type { KeyNote } from '../keys/keyring.ts';
+import type { KeyNote } from '../keys/key-change.ts';
 import { hasDestroyedBytes } from '../keys/keyset.ts';
 import { commitKeys, type KeysetPlaces } from './commit-keys.ts';
 

@@ -50,7 +50,7 @@ export function openOldHandle(place: Coordinate, handle: Handle, oldKey: Uint8Ar
   } catch (error) {
     if (!isLocalHandle(handle)) {
       throw new HushError('EXISTS', 'the daemon sealed this handle: there is nothing to adopt', {
-        hint: 'hush keys rewrap',
+        hint: 'hush keys rewrap --stdin',
       });
     }
     if (error instanceof HushError && error.code === 'INTEGRITY' && platformsKmsKey.test(handle.kmsKeyId)) {

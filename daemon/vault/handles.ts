@@ -1,6 +1,7 @@
 import { randomFillSync } from 'node:crypto';
 
 import { HushError } from '../../protocol/errors.ts';
+import { ofAnotherTenant } from '../../protocol/local-handle.ts';
 import type { Dek } from '../keys/dek-index.ts';
 import type { Keyring } from '../keys/keyring.ts';
 import { parseSealedHandle, type SealedHandle, type Sealer } from '../keys/sealed.ts';
@@ -108,7 +109,7 @@ export function createHandles({ ledger, keyring, keyLines, sealer }: HandleParts
     if (place.tenant === undefined) {
       if (!mayOpen(sealed.tenant)) throw notAllowed();
     } else if (place.tenant !== sealed.tenant) {
-      throw new HushError('INTEGRITY', 'the handle belongs to another tenant');
+      throw ofAnotherTenant();
     }
     try {
       const dek = keyring.dek(place.keyring, sealed.tenant, sealed.dekVersion);

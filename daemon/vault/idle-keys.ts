@@ -1,19 +1,5 @@
-import { storedLine } from '../keys/create.ts';
-import type { DekLine } from '../keys/dek-index.ts';
 import type { KeyRecord, Keyset } from '../keys/keyset.ts';
-
-/** Whether these are the keys that seal stored secrets. */
-export const isStoredLine = ({ keyring, tenant }: DekLine): boolean =>
-  keyring === storedLine.keyring && tenant === storedLine.tenant;
-
-/** The data keys of each line, the oldest first. */
-export function dekLines(keyset: Keyset): readonly (readonly KeyRecord[])[] {
-  const deks = [...keyset.keys.values()].filter(({ entry }) => entry.use === 'dek');
-  const byKeyring = Map.groupBy(deks, ({ entry }) => entry.keyring);
-  return [...byKeyring.values()].flatMap((records) => [
-    ...Map.groupBy(records, ({ entry }) => entry.tenant).values(),
-  ]);
-}
+import { dekLines, isStoredLine } from './dek-lines.ts';
 
 /**
  * Whether rows that a legacy key seals are to be sealed anew: once a data key for stored secrets is younger than every

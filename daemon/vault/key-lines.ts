@@ -1,34 +1,24 @@
-import { HushError } from '../../protocol/errors.ts';
 import { storedLine } from '../keys/create.ts';
 import { type Dek, type DekLine, tenantDestroyed } from '../keys/dek-index.ts';
-import type { KeyNote, Keyring, PreparedChange } from '../keys/keyring.ts';
-import type { KeyRecord, Keyset } from '../keys/keyset.ts';
+import type { KeyNote, PreparedChange } from '../keys/key-change.ts';
+import type { Keyring } from '../keys/keyring.ts';
+import type { Keyset } from '../keys/keyset.ts';
 import { commitKeys } from './commit-keys.ts';
-import { idleKeys, isStoredLine, movesLegacy } from './idle-keys.ts';
+import { isStoredLine } from './dek-lines.ts';
+import { idleKeys, movesLegacy } from './idle-keys.ts';
 import type { Ledger } from './ledger.ts';
 import { createMessageBudget } from './message-budget.ts';
 import type { CounterRow } from '../stores/store.ts';
 import { createLineFacts, requireRoom } from './tenant-lines.ts';
-
-/** What `rotateKeys` did: the newest key of the keyring, and how many lines got one. */
-export interface RotatedKeys {
-  readonly keyring: string;
-  readonly kmsKeyId: string;
-  readonly version: number;
-  readonly lines: number;
-  readonly commit: number;
-}
 
 /** How a vault's lines of data keys grow, and how many messages each key may still seal. */
 export interface KeyLines {
   /** The first DEK of a line that has none. Throws LIMIT_EXCEEDED; KEY_DESTROYED where the tenant's others all were. */
   add(line: DekLine): void;
   /**
-   * One more DEK for each line of a keyring. The one before seals no more; that of stored secrets stays active until
-   * no row needs it (see `retireIdle`). Throws NOT_FOUND.
+   * One more DEK for each of these lines, which have one that is not destroyed. The one before seals no more; that of
+   * stored secrets stays active until no row needs it (see `retireIdle`). Answers the commit's number.
    */
-  rotate(keyring: string, by: string): RotatedKeys;
-  /** One more DEK for each of these lines, which have one that is not destroyed. Answers the commit's number. */
   renew(lines: readonly DekLine[], by: string): number;
   /** Retires the keys that nothing needs active any more; answers how many those were. */
   retireIdle(): number;
@@ -93,26 +83,6 @@ export function createKeyLines({ keyring, ledger, maxTenants, appendKeys, now }:
       requireRoom(facts(), 1, maxTenants);
       commit(keyring.prepareDeks([line], notedNow('first encrypt')));
     },
-    rotate(name, by) {
-      // A line whose newest key was destroyed is opened anew on purpose only, by name.
-      const newest = newestOf(keyring.keyset(), name).filter(({ state }) => state !== 'destroyed');
-      const main = newest.find(({ entry }) => entry.tenant === '') ?? newest[0];
-      if (main === undefined) {
-        throw new HushError('NOT_FOUND', `the keyring ${name} has no keys`, {
-          hint: 'its first encrypt makes one',
-        });
-      }
-      const lines = newest.map(({ entry }) => ({ keyring: name, tenant: entry.tenant }));
-      const number = renew(lines, by);
-      const version = main.entry.version + 1;
-      return {
-        keyring: name,
-        kmsKeyId: kmsKeyId(keyring.vaultId, name, version),
-        version,
-        lines: lines.length,
-        commit: number,
-      };
-    },
     renew,
     retireIdle() {
       const idle = idleKeys(keyring.keyset(), ledger.counts());
@@ -138,13 +108,3 @@ export function createKeyLines({ keyring, ledger, maxTenants, appendKeys, now }:
 }
 
 const lineText = ({ keyring, tenant }: DekLine): string => JSON.stringify([keyring, tenant]);
-
-/** The newest key of each line of a keyring. */
-function newestOf(keyset: Keyset, keyring: string): readonly KeyRecord[] {
-  const newest = new Map<string, KeyRecord>();
-  for (const record of keyset.keys.values()) {
-    const { entry } = record;
-    if (entry.use === 'dek' && entry.keyring === keyring) newest.set(entry.tenant, record);
-  }
-  return [...newest.values()];
-}

@@ -1,8 +1,9 @@
 import { HushError } from '../../protocol/errors.ts';
 import type { Keyring } from '../keys/keyring.ts';
 import type { KeyRecord } from '../keys/keyset.ts';
+import { isStoredLine } from './dek-lines.ts';
 import type { DestroyedKeys, KeyDestruction } from './destroy-keys.ts';
-import { isStoredLine, rowsNotUnder } from './idle-keys.ts';
+import { rowsNotUnder } from './idle-keys.ts';
 import type { Ledger } from './ledger.ts';
 import { noDek } from './rows.ts';
 

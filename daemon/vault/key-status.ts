@@ -5,7 +5,7 @@ import type { Keyring } from '../keys/keyring.ts';
 import type { KeyRecord, KeyState, Keyset } from '../keys/keyset.ts';
 import { backupsFact, backupsOf, backupState, type BackupFact } from './backup-facts.ts';
 import type { Facts } from './facts.ts';
-import { dekLines, isStoredLine } from './idle-keys.ts';
+import { dekLines, isStoredLine } from './dek-lines.ts';
 import { kmsKeyId, type KeyLines } from './key-lines.ts';
 import type { KeyUse } from './key-use.ts';
 import type { Ledger } from './ledger.ts';

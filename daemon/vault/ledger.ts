@@ -1,32 +1,23 @@
-import { createHash } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-
 import { HushError } from '../../protocol/errors.ts';
 import { equalBytes } from '../memory/plain-bytes.ts';
-import { dekOf, fingerprintOf, fingerprintSize, idOf, stateOf, versionOf } from '../stores/fingerprint.ts';
-import {
-  rowState,
-  type Changes,
-  type CounterRow,
-  type FactRow,
-  type RowKey,
-  type RowSummary,
-  type SecretsStore,
-  type StoredRow,
-} from '../stores/store.ts';
-import { createCurrentRows, type CurrentRows, type RowEntry } from './current-rows.ts';
-import { sumSize, toggle, toggled, toggleText } from './freshness-sum.ts';
+import { fingerprintOf } from '../stores/fingerprint.ts';
+import type { Changes, FactRow, RowKey, RowSummary, SecretsStore, StoredRow } from '../stores/store.ts';
+import type { RowEntry } from './current-rows.ts';
+import { toggled } from './freshness-sum.ts';
 import type { IndexKeys } from './index-keys.ts';
-import type { AuditHead, Root, RootCipher } from './root.ts';
-
-/** A current row sealed anew, to take the place of the one that it was made from. */
-export interface Replacement {
-  readonly row: StoredRow;
-  /** What is known of it once it is in place. */
-  readonly entry: RowEntry;
-  /** What the row was that it was made from. */
-  readonly before: RowEntry;
-}
+import {
+  checkedState,
+  emptyState,
+  enter,
+  entryFor,
+  rootAfter,
+  stepOf,
+  tampered,
+  textOf,
+  type LedgerState,
+  type Replacement,
+} from './ledger-state.ts';
+import { keysetHead, type AuditHead, type RootCipher } from './root.ts';
 
 /** The one way to a store: whatever comes out is the row that was last put in, and every commit moves the root. */
 export interface Ledger {
@@ -89,8 +80,6 @@ export interface Ledger {
   close(): void;
 }
 
-const rowsPerTurn = 4_096;
-
 /** The ledger of a new store; `first` is its first commit. */
 export function createLedger(
   store: SecretsStore,
@@ -99,141 +88,32 @@ export function createLedger(
   first: Changes,
 ): Ledger {
   if (store.root() !== undefined) throw new HushError('EXISTS', 'the store holds a vault already');
-  const empty: Root = {
-    commit: 0,
-    rows: 0,
-    counters: 0,
-    facts: 0,
-    sum: '0'.repeat(2 * sumSize),
-    keyset: keysetHead([]),
-  };
-  const ledger = ledgerOf(store, keys, cipher, {
-    root: empty,
-    sealed: undefined,
-    rows: createCurrentRows(),
-    counters: new Map(),
-    facts: new Map(),
-  });
+  const ledger = ledgerOf(store, keys, cipher, emptyState());
   ledger.commit(first);
   return ledger;
 }
 
-/**
- * Checks all of a store against its root and gives the ledger over it. Throws INTEGRITY if a row, a counter, a fact or
- * a line of the key set is missing, added, moved, or of another time than the rest. Yields to other work between blocks.
- */
+/** The ledger over a store, all of which has proved to be of its last commit. Throws as `checkedState`. */
 export async function openLedger(store: SecretsStore, keys: IndexKeys, cipher: RootCipher): Promise<Ledger> {
-  const sealed = store.root();
-  if (sealed === undefined) throw tampered('its root is gone');
-  const root = cipher.open(sealed);
-  const rows = createCurrentRows();
-  const sum = new Uint8Array(sumSize);
-  let count = 0;
-  let sinceYield = 0;
-  for (const block of store.fingerprints()) {
-    for (let at = 0; at < block.length; at += fingerprintSize) {
-      const fingerprint = block.subarray(at, at + fingerprintSize);
-      const item = keys.rowItem(fingerprint);
-      toggle(sum, item);
-      count++;
-      const dek = dekOf(fingerprint);
-      if (stateOf(fingerprint) === rowState.current) {
-        rows.put(idOf(fingerprint), { version: versionOf(fingerprint), dek, item: textOf(item) });
-      } else rows.countOther(dek);
-    }
-    sinceYield += block.length / fingerprintSize;
-    if (sinceYield >= rowsPerTurn) {
-      sinceYield = 0;
-      await nextTurn();
-    }
-  }
-  const counters = new Map(store.counters().map(({ key, reserved }) => [key, reserved]));
-  for (const [key, reserved] of counters) toggle(sum, keys.counterItem({ key, reserved }));
-
-  const facts = new Map(store.facts().map((fact) => [fact.name, fact]));
-  for (const fact of facts.values()) toggle(sum, keys.factItem(fact));
-
-  const isWhole = count === root.rows && counters.size === root.counters && facts.size === root.facts;
-  if (!isWhole || hexOf(sum) !== root.sum) {
-    throw tampered('its rows are not those of its last commit');
-  }
-  const { lines, hash } = keysetHead(store.keysetLines());
-  if (lines !== root.keyset.lines || hash !== root.keyset.hash) {
-    throw tampered('its key set is not that of its last commit');
-  }
-  return ledgerOf(store, keys, cipher, { root, sealed, rows, counters, facts });
+  return ledgerOf(store, keys, cipher, await checkedState(store, keys, cipher));
 }
 
-interface State {
-  readonly root: Root;
-  readonly sealed: Uint8Array | undefined;
-  readonly rows: CurrentRows;
-  readonly counters: Map<string, number>;
-  readonly facts: Map<string, FactRow>;
-}
-
-function ledgerOf(first: SecretsStore, keys: IndexKeys, cipher: RootCipher, state: State): Ledger {
-  const { rows, counters, facts } = state;
+function ledgerOf(first: SecretsStore, keys: IndexKeys, cipher: RootCipher, opened: LedgerState): Ledger {
+  const { rows, counters, facts } = opened;
+  let state = opened;
   let store = first;
   let watcher: ((changes: Changes) => void) | undefined;
-  let { root, sealed } = state;
-  let auditHead = root.audit;
+  let auditHead = state.root.audit;
   let past = 0;
   let isKnown = true;
   let isOpen = true;
 
-  const itemOf = (id: Uint8Array): Uint8Array[] => {
-    const entry = rows.get(id);
-    return entry === undefined ? [] : [bytesOf(entry.item)];
-  };
-
-  const counterItems = ({ key, reserved }: CounterRow): Uint8Array[] => {
-    const before = counters.get(key);
-    const after = keys.counterItem({ key, reserved });
-    return before === undefined ? [after] : [keys.counterItem({ key, reserved: before }), after];
-  };
-
-  const factItems = (fact: FactRow): Uint8Array[] => {
-    const before = facts.get(fact.name);
-    return [before, fact].flatMap((row) =>
-      row === undefined || row.sealed.length === 0 ? [] : [keys.factItem(row)],
-    );
-  };
-
-  /** By how many facts a change makes more of them. */
-  const growth = ({ name, sealed }: FactRow): number => Number(sealed.length > 0) - Number(facts.has(name));
-
-  const nextRoot = (
-    changes: Changes,
-    put: ReadonlyMap<StoredRow, Uint8Array>,
-    replaced: readonly Replacement[],
-  ): Root => {
-    const { drop = [], counters: counted = [], facts: noted = [], keyset } = changes;
-    const dropped = drop.flatMap(({ id }) => itemOf(id));
-    const items = [
-      ...dropped,
-      ...put.values(),
-      ...counted.flatMap(counterItems),
-      ...noted.flatMap(factItems),
-    ];
-    const sum = toggled(Buffer.from(root.sum, 'hex'), items);
-    for (const { before, entry } of replaced) {
-      toggleText(sum, before.item);
-      toggleText(sum, entry.item);
-    }
-    return {
-      commit: Math.max(root.commit, past) + 1,
-      rows: root.rows - dropped.length + put.size,
-      counters: root.counters + counted.filter(({ key }) => !counters.has(key)).length,
-      facts: noted.reduce((sum, fact) => sum + growth(fact), root.facts),
-      sum: hexOf(sum),
-      keyset: keyset === undefined ? root.keyset : keysetHead(keyset.lines, keyset.from),
-      ...(auditHead === undefined ? {} : { audit: auditHead }),
-    };
-  };
+  /** The number of the next commit. */
+  const nextNumber = (): number => Math.max(state.root.commit, past) + 1;
 
   /** Whether a commit that failed left the store as it was; if it cannot be asked, nobody can tell what it holds. */
   const isUnchanged = (): boolean => {
+    const { sealed } = state;
     try {
       const found = store.root();
       return sealed === undefined ? found === undefined : found !== undefined && equalBytes(found, sealed);
@@ -256,40 +136,35 @@ function ledgerOf(first: SecretsStore, keys: IndexKeys, cipher: RootCipher, stat
 
   function commit(changes: Changes, replaced: readonly Replacement[] = []): number {
     requireOpen();
-    const put = new Map((changes.put ?? []).map((row) => [row, keys.rowItem(fingerprintOf(row))]));
-    const next = nextRoot(changes, put, replaced);
-    const nextSealed = cipher.seal(next);
+    const step = stepOf(keys, changes, replaced);
+    const root = rootAfter(state, keys, step, nextNumber(), auditHead);
+    const sealed = cipher.seal(root);
     try {
-      store.commit(changes, nextSealed);
+      store.commit(changes, sealed);
     } catch (error) {
       isKnown = isUnchanged();
       throw error;
     }
-    for (const { id } of changes.drop ?? []) rows.drop(id);
-    for (const [row, item] of put) rows.put(row.id, entryFor(row, item));
-    for (const { row, entry } of replaced) rows.put(row.id, entry);
-    for (const { key, reserved } of changes.counters ?? []) counters.set(key, reserved);
-    for (const fact of changes.facts ?? []) {
-      if (fact.sealed.length === 0) facts.delete(fact.name);
-      else facts.set(fact.name, fact);
-    }
-    root = next;
-    sealed = nextSealed;
+    enter(state, step);
+    state = { ...state, root, sealed };
     watcher?.(changes);
     return root.commit;
   }
 
   return {
     size: rows.size,
-    commitCounter: () => root.commit,
+    commitCounter: () => state.root.commit,
     requireOpen,
     counter: (key) => counters.get(key) ?? 0,
     fact: (name) => facts.get(name),
-    auditHead: () => root.audit,
+    auditHead: () => state.root.audit,
     noteAuditHead: (head) => {
       auditHead = head;
     },
-    hasNewAuditHead: () => auditHead?.seq !== root.audit?.seq || auditHead?.hash !== root.audit?.hash,
+    hasNewAuditHead: () => {
+      const { audit } = state.root;
+      return auditHead?.seq !== audit?.seq || auditHead?.hash !== audit?.hash;
+    },
     version: (id) => rows.get(id)?.version,
     read: (id) => {
       const entry = rows.get(id);
@@ -332,7 +207,8 @@ function ledgerOf(first: SecretsStore, keys: IndexKeys, cipher: RootCipher, stat
     },
     holdsKeyset: (lines) => {
       const head = keysetHead(lines);
-      return head.lines === root.keyset.lines && head.hash === root.keyset.hash;
+      const { keyset } = state.root;
+      return head.lines === keyset.lines && head.hash === keyset.hash;
     },
     forget: () => {
       requireOpen();
@@ -349,19 +225,19 @@ function ledgerOf(first: SecretsStore, keys: IndexKeys, cipher: RootCipher, stat
         ...[...counters].map(([key, reserved]) => keys.counterItem({ key, reserved })),
         ...[...facts.values()].map(keys.factItem),
       ];
+      const { root } = state;
       return { rows: root.rows, sum: toggled(Buffer.from(root.sum, 'hex'), others) };
     },
     moveTo: (next, keysetLines, commitPoint) => {
       requireOpen();
       const keyset = { from: 0, lines: keysetLines };
-      const nextOne = nextRoot({ keyset }, new Map(), []);
-      const nextSealed = cipher.seal(nextOne);
+      const root = rootAfter(state, keys, stepOf(keys, { keyset }), nextNumber(), auditHead);
+      const sealed = cipher.seal(root);
       const counted = [...counters].map(([key, reserved]) => ({ key, reserved }));
-      next.commit({ keyset, counters: counted, facts: [...facts.values()] }, nextSealed);
+      next.commit({ keyset, counters: counted, facts: [...facts.values()] }, sealed);
       commitPoint();
       store = next;
-      root = nextOne;
-      sealed = nextSealed;
+      state = { ...state, root, sealed };
     },
     distrust: () => {
       isKnown = false;
@@ -373,28 +249,3 @@ function ledgerOf(first: SecretsStore, keys: IndexKeys, cipher: RootCipher, stat
     },
   };
 }
-
-const tampered = (what: string): HushError =>
-  new HushError('INTEGRITY', `the vault was tampered with: ${what}`);
-
-/** How many lines the key set has, and the SHA-256 of its last one, whose MAC chains all of them. */
-export const keysetHead = (lines: readonly string[], from = 0): Root['keyset'] => ({
-  lines: from + lines.length,
-  hash: createHash('sha256')
-    .update(lines.at(-1) ?? '')
-    .digest('hex'),
-});
-
-const entryFor = ({ version, dek }: StoredRow, item: Uint8Array): RowEntry => ({
-  version,
-  dek,
-  item: textOf(item),
-});
-
-const bytesOf = (text: string): Uint8Array => Buffer.from(text, 'latin1');
-
-const textOf = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
-
-const hexOf = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');

@@ -12,7 +12,7 @@ import type { IndexKeys } from './index-keys.ts';
 import { movesLegacy } from './idle-keys.ts';
 import type { KeyLines } from './key-lines.ts';
 import { sealMeta } from './meta.ts';
-import { noDek, type Rows } from './rows.ts';
+import { noDek, ofItsOwn, type Rows } from './rows.ts';
 
 /** One value from before data keys: AES-256-GCM under a master key, without AAD. */
 export interface LegacyRow {
@@ -88,7 +88,7 @@ interface Accepted {
 export function createLegacyImporter(parts: LegacyParts): LegacyImporter {
   const { keyring, ledger, keys, keyLines, rows, sealer, cache, now } = parts;
 
-  /** Whether the secret has this very value; what is there and cannot be read has not. */
+  /** Whether the secret has this very value. Throws where it cannot be read. */
   function hasValue({ path }: LegacyRow, found: StoredRow, value: Uint8Array): boolean {
     const present = rows.valueOf(found, path, newBytes);
     try {
@@ -101,10 +101,12 @@ export function createLegacyImporter(parts: LegacyParts): LegacyImporter {
   /** What becomes of one row that its key opens: accepted, there already, or the reason why not. */
   function judged(row: LegacyRow, value: Uint8Array, overwrite: boolean): Accepted | 'already' | HushError {
     const id = keys.rowId(row.path);
-    const before = ledger.read(id);
-    if (before === undefined) return { row, id, before };
-    if (hasValue(row, before, value)) return 'already';
-    return overwrite ? { row, id, before } : exists();
+    return ofItsOwn(() => {
+      const before = ledger.read(id);
+      if (before === undefined) return { row, id, before };
+      if (hasValue(row, before, value)) return 'already';
+      return overwrite ? { row, id, before } : exists();
+    });
   }
 
   /** The version that these bytes are kept under: a new one where a rotation came after the last import with them. */

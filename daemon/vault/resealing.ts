@@ -9,7 +9,8 @@ import { createPieces } from '../memory/pieces.ts';
 import type { RowKey, StoredRow } from '../stores/store.ts';
 import { rowsNotUnder } from './idle-keys.ts';
 import type { KeyLines } from './key-lines.ts';
-import type { Ledger, Replacement } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
+import type { Replacement } from './ledger-state.ts';
 import { noDek, type Allocate, type Rows } from './rows.ts';
 
 /** How the re-sealing of stored values under the newest key stands. */

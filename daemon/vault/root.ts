@@ -1,4 +1,4 @@
-import { randomFillSync } from 'node:crypto';
+import { createHash, randomFillSync } from 'node:crypto';
 
 import { z } from 'zod';
 
@@ -35,6 +35,14 @@ export type AuditHead = z.output<typeof auditHead>;
 
 /** The freshness root of a vault. */
 export type Root = z.output<typeof root>;
+
+/** How many lines the key set has, and the SHA-256 of its last one, whose MAC chains all of them. */
+export const keysetHead = (lines: readonly string[], from = 0): Root['keyset'] => ({
+  lines: from + lines.length,
+  hash: createHash('sha256')
+    .update(lines.at(-1) ?? '')
+    .digest('hex'),
+});
 
 const format = 1;
 const aes256Gcm = 1;

@@ -1,3 +1,4 @@
+import { HushError, type ErrorCode } from '../../protocol/errors.ts';
 import { storedLine } from '../keys/create.ts';
 import type { Dek } from '../keys/dek-index.ts';
 import type { Keyring } from '../keys/keyring.ts';
@@ -15,6 +16,19 @@ export const noDek = 0;
 
 /** Gives `length` bytes, whatever they hold; whoever asked wipes them. */
 export type Allocate = (length: number) => Uint8Array;
+
+/** What is wrong with one row, and with no other. */
+const errorsOfOneRow: ReadonlySet<ErrorCode> = new Set(['INTEGRITY', 'KEY_DESTROYED', 'NEWER_FORMAT']);
+
+/** What a step with one row gives, or its error where that is of this row alone: the others need not suffer from it. */
+export function ofItsOwn<Result>(step: () => Result): Result | HushError {
+  try {
+    return step();
+  } catch (error) {
+    if (error instanceof HushError && errorsOfOneRow.has(error.code)) return error;
+    throw error;
+  }
+}
 
 /** Opens and seals the rows of a vault's stored secrets. Openings throw INTEGRITY, KEY_DESTROYED, NEWER_FORMAT. */
 export interface Rows {

@@ -2,15 +2,16 @@ import { HushError } from '../../protocol/errors.ts';
 import type { SecretPath } from '../../protocol/names.ts';
 import type { Secret, SecretCache } from '../cache/secret-cache.ts';
 import { storedLine } from '../keys/create.ts';
+import type { Dek } from '../keys/dek-index.ts';
 import type { Keyring } from '../keys/keyring.ts';
 import { copyBytes, equalBytes } from '../memory/plain-bytes.ts';
-import type { RowSummary } from '../stores/store.ts';
+import type { RowSummary, StoredRow } from '../stores/store.ts';
 import type { IndexKeys } from './index-keys.ts';
 import type { KeyLines } from './key-lines.ts';
 import type { Ledger } from './ledger.ts';
 import { listPage, type ListOptions, type ListPage } from './list.ts';
 import type { Meta } from './meta.ts';
-import type { Allocate, Rows } from './rows.ts';
+import { ofItsOwn, type Allocate, type Rows } from './rows.ts';
 
 /** What `set` tells of the secret that it stored. */
 export interface Stored {
@@ -21,12 +22,24 @@ export interface Stored {
   readonly commit: number;
 }
 
+/** A value that is to be stored. */
+export interface SecretToSet {
+  readonly path: SecretPath;
+  readonly value: Uint8Array;
+}
+
 /** The secrets that a vault stores. */
 export interface Secrets {
   /** The secret, a copy that the caller wipes. Throws NOT_FOUND. */
   get(path: SecretPath): Secret;
   /** Stores a value, which stays the caller's to wipe. */
   set(path: SecretPath, value: Uint8Array): Stored;
+  /**
+   * As `set` for each of several paths, none of which may come twice, in one commit; answers in their order what became
+   * of each. One whose present value cannot be read is refused by itself. Throws when the commit fails: then none is
+   * stored.
+   */
+  setAll(items: readonly SecretToSet[]): readonly (Stored | HushError)[];
   /** Throws NOT_FOUND. */
   remove(path: SecretPath): { readonly commit: number };
   /** Some of the secrets in an order of their own; opens names, never values. Throws BAD_REQUEST for a wrong `after`. */
@@ -44,6 +57,15 @@ export interface SecretsParts {
   readonly allocate: Allocate;
   readonly cache: SecretCache;
   readonly now: () => Date;
+}
+
+/** One message for the value, one for its name. */
+const messagesPerRow = 2;
+
+interface Prepared {
+  readonly row: StoredRow;
+  readonly before: StoredRow | undefined;
+  readonly createdAt: string;
 }
 
 /** The stored secrets of an open vault. */
@@ -65,6 +87,39 @@ export function createSecrets({
     return { value: rows.valueOf(row, path, allocate), version, createdAt, updatedAt };
   }
 
+  /** The row that a value is kept in, and the one that it takes the place of. */
+  function prepared(dek: Dek, updatedAt: string, { path, value }: SecretToSet): Prepared {
+    const { scope, name } = path;
+    const id = keys.rowId(path);
+    const before = ledger.read(id);
+    const version = (before?.version ?? 0) + 1;
+    const createdAt = before === undefined ? updatedAt : rows.metaOf(before).createdAt;
+    const meta = { scope, name, createdAt, updatedAt, size: value.length };
+    return { before, row: rows.sealed(dek, { id, version }, meta, value), createdAt };
+  }
+
+  function setAll(items: readonly SecretToSet[]): readonly (Stored | HushError)[] {
+    ledger.requireOpen();
+    const updatedAt = now().toISOString();
+    const dek = keyring.activeDek(storedLine.keyring, storedLine.tenant);
+    // Counted before the first of them is sealed.
+    const counters = keyLines.spend(dek, items.length * messagesPerRow);
+    const results = items.map((item) => ofItsOwn(() => prepared(dek, updatedAt, item)));
+    const accepted = results.filter((result): result is Prepared => !(result instanceof HushError));
+    const drop = accepted.flatMap(({ before }) => (before === undefined ? [] : [before]));
+    if (accepted.length > 0) {
+      ledger.commit({ drop, put: accepted.map(({ row }) => row), counters });
+      keyLines.granted(counters);
+      for (const { path } of items) cache.drop(path.text);
+    }
+    const commit = ledger.commitCounter();
+    return results.map((result) => {
+      if (result instanceof HushError) return result;
+      const { before, row, createdAt } = result;
+      return { version: row.version, createdAt, updatedAt, created: before === undefined, commit };
+    });
+  }
+
   /** The meta of a row that was not looked for by its name: the name must be the one that the row's id is the hash of. */
   function listedMeta(row: RowSummary): Meta {
     const meta = rows.metaOf(row);
@@ -83,22 +138,11 @@ export function createSecrets({
       return secret;
     },
     set(path, value) {
-      ledger.requireOpen();
-      const { scope, name } = path;
-      const id = keys.rowId(path);
-      const before = ledger.read(id);
-      const version = (before?.version ?? 0) + 1;
-      const updatedAt = now().toISOString();
-      const createdAt = before === undefined ? updatedAt : rows.metaOf(before).createdAt;
-      const dek = keyring.activeDek(storedLine.keyring, storedLine.tenant);
-      const counters = keyLines.spend(dek, 2);
-      const meta = { scope, name, createdAt, updatedAt, size: value.length };
-      const row = rows.sealed(dek, { id, version }, meta, value);
-      const commit = ledger.commit({ drop: before === undefined ? [] : [before], put: [row], counters });
-      keyLines.granted(counters);
-      cache.drop(path.text);
-      return { version, createdAt, updatedAt, created: before === undefined, commit };
+      const [stored] = setAll([{ path, value }]);
+      if (stored === undefined || stored instanceof HushError) throw stored ?? new HushError('UNAVAILABLE');
+      return stored;
     },
+    setAll,
     remove(path) {
       ledger.requireOpen();
       const id = keys.rowId(path);

@@ -1,5 +1,6 @@
 import { HushError } from '../../protocol/errors.ts';
 import type { KeyRecord, Keyset } from '../keys/keyset.ts';
+import { newestDeks } from './dek-lines.ts';
 
 /** The keys of a tenant by keyring, each in the order of its versions. */
 export function keysOfTenant(keyset: Keyset, tenant: string): ReadonlyMap<string, readonly KeyRecord[]> {
@@ -32,14 +33,10 @@ export function createLineFacts(keyset: () => Keyset): () => LineFacts {
 }
 
 function factsOf(keyset: Keyset): LineFacts {
-  const newest = new Map<string, KeyRecord>();
-  for (const record of keyset.keys.values()) {
-    const { use, keyring, tenant } = record.entry;
-    if (use === 'dek') newest.set(JSON.stringify([keyring, tenant]), record);
-  }
-  const open = [...newest.values()].filter(({ state }) => state !== 'destroyed');
+  const newest = newestDeks(keyset);
+  const open = newest.filter(({ state }) => state !== 'destroyed');
   const tenants = new Set(open.map(({ entry }) => entry.tenant));
-  const shut = [...newest.values()].map(({ entry }) => entry.tenant).filter((tenant) => !tenants.has(tenant));
+  const shut = newest.map(({ entry }) => entry.tenant).filter((tenant) => !tenants.has(tenant));
   return { open: open.length - 1, shut: new Set(shut) };
 }
 

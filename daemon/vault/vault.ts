@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { HushError } from '../../protocol/errors.ts';
 import { createSecretCache, type CacheOptions, type CacheStats } from '../cache/secret-cache.ts';
 import { storedLine } from '../keys/create.ts';
@@ -9,11 +10,11 @@ import type { SqlcipherStore } from '../stores/sqlcipher-store.ts';
 import type { SecretsStore } from '../stores/store.ts';
 import type { KeysetPlaces } from './commit-keys.ts';
 import { createDueKeys, type DueKeys } from './due-keys.ts';
-import { createKeyDestruction, type KeyDestruction } from './destroy-keys.ts';
+import { createKeyDestruction } from './destroy-keys.ts';
 import { createFacts, type Facts } from './facts.ts';
 import { createHandles, type Handles } from './handles.ts';
 import { createIndexKeys, type IndexKeys } from './index-keys.ts';
-import { createKeyLines, type KeyLinesParts, type RotatedKeys } from './key-lines.ts';
+import { createKeyLines, type KeyLinesParts } from './key-lines.ts';
 import { createKeyRetirement, type KeyRetirement } from './key-retirement.ts';
 import { keyStatus, type KeyQuery, type KeyStatus } from './key-status.ts';
 import { createKeyUse, type KeyUse } from './key-use.ts';
@@ -22,9 +23,13 @@ import { createLedger, openLedger, type Ledger } from './ledger.ts';
 import { createVaultMove, type VaultMove } from './move.ts';
 import { createResealing, type Resealing, type ResealingEvent } from './resealing.ts';
 import { createRootCipher, type AuditHead } from './root.ts';
+import { createRotations, type RotatedKeys } from './rotations.ts';
 import { createRows } from './rows.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
 import { createTenants, type Tenants } from './tenants.ts';
+
+/** The name of the fact that holds the newest generation of the profile's header. */
+const headerGenerationFact = 'header-generation';
 
 /** What a vault is opened with. Store and keyring belong to the same profile; the vault closes the store only. */
 export interface VaultParts
@@ -51,6 +56,8 @@ export interface VaultState {
   /** How many secrets it holds. */
   readonly secrets: number;
   readonly auditHead: AuditHead | undefined;
+  /** The newest generation of the profile's header that it remembers; 0 where it remembers none. */
+  readonly headerGeneration: number;
 }
 
 /** What a vault tells of itself. */
@@ -63,8 +70,8 @@ export interface VaultStats {
 }
 
 /**
- * The secrets and keys of an unlocked profile. All of it is synchronous; what changes something is on the disk when
- * it returns, and `commit` is the number of that change. All throw INTEGRITY when what is stored was tampered with,
+ * The secrets and keys of an unlocked profile. All of it but `rotateKeys` is synchronous; what changes something is on
+ * the disk when it returns, and `commit` is the number of that change. All throw INTEGRITY when what is stored was tampered with,
  * UNAVAILABLE when the disk refuses (nothing has changed then), and LOCKED after `close`.
  */
 export interface Vault extends Secrets, Handles {
@@ -73,9 +80,9 @@ export interface Vault extends Secrets, Handles {
   digestKey(keyring: string): Uint8Array;
   /**
    * A new DEK for each line of a keyring; new values are sealed under it from here on, stored ones once `resealing` is
-   * started. Throws NOT_FOUND, and CONFLICT while that is under way for the keyring of stored secrets.
+   * started. See `Rotations`; rejects with CONFLICT while re-sealing is under way for the keyring of stored secrets.
    */
-  rotateKeys(keyring: string, by: string): RotatedKeys;
+  rotateKeys(keyring: string, by: string): Promise<RotatedKeys>;
   readonly resealing: Resealing;
   /** The lines whose newest key is due to be followed by another. */
   readonly dueKeys: DueKeys;
@@ -84,8 +91,6 @@ export interface Vault extends Secrets, Handles {
   retireKey: KeyRetirement['retire'];
   importLegacy: LegacyImporter['take'];
   readonly tenants: Tenants;
-  /** Destroys keys by their ids; a line whose newest key is among them seals nothing until it is opened anew. */
-  destroyKeys: KeyDestruction['destroy'];
   stats(): VaultStats;
   readonly facts: Facts;
   /** Commits one fact by itself; undefined forgets it. Answers the commit's number. */
@@ -94,6 +99,8 @@ export interface Vault extends Secrets, Handles {
   beginMove(source: SqlcipherStore, requireGoing: () => void): VaultMove;
   /** What is on the disk is not known any more: all throw UNAVAILABLE from here on, until the vault is opened again. */
   distrust(): void;
+  /** Commits the generation of the profile's header, unless the vault remembers that one or a later one. */
+  rememberHeader(generation: number): void;
   /** Keeps the head of the audit chain for the next commit. */
   noteAuditHead(head: AuditHead): void;
   /** Commits the head that was noted, if the vault does not hold it yet. */
@@ -136,7 +143,7 @@ export async function openVault(parts: VaultParts): Promise<Vault> {
   };
   try {
     const ledger = await openLedger(store, keys, cipher);
-    const past = await parts.beforeChange?.(stateOf(ledger));
+    const past = await parts.beforeChange?.(stateOf(ledger, createFacts(ledger, keys, keyring.vaultId)));
     mendKeyset(ledger, store.keysetLines(), keyring.keyset().lines);
     if (past !== undefined) ledger.goPast(past);
     return vaultOf(parts, ledger, keys, closeKeys);
@@ -159,17 +166,18 @@ export async function checkVault({
   const cipher = createRootCipher(keys, keyring.vaultId);
   try {
     const ledger = await openLedger(store, keys, cipher);
-    return stateOf(ledger);
+    return stateOf(ledger, createFacts(ledger, keys, keyring.vaultId));
   } finally {
     cipher.close();
     keys.close();
   }
 }
 
-const stateOf = (ledger: Ledger): VaultState => ({
+const stateOf = (ledger: Ledger, facts: Facts): VaultState => ({
   commit: ledger.commitCounter(),
   secrets: ledger.size(),
   auditHead: ledger.auditHead(),
+  headerGeneration: z.int().catch(0).parse(facts.get(headerGenerationFact)),
 });
 
 /** Brings the vault's copy of the key set up to the one that both copies gave together. */
@@ -203,6 +211,7 @@ function vaultOf(parts: VaultParts, ledger: Ledger, keys: IndexKeys, closeKeys: 
     rows,
     onEvent: parts.onResealing ?? (() => undefined),
   });
+  const rotations = createRotations({ keyring, ledger, facts, keyLines });
   const keyUse = createKeyUse({ keyring, ledger, facts, now });
   const legacy = createLegacyImporter({ ...places, keys, keyLines, rows, sealer, cache, now });
 
@@ -213,6 +222,9 @@ function vaultOf(parts: VaultParts, ledger: Ledger, keys: IndexKeys, closeKeys: 
       hint: 'hush keys status tells how far it is; then try again',
     });
   };
+
+  // A header that was never replaced is of generation 1, and there is none before it.
+  let knownGeneration = Math.max(1, stateOf(ledger, facts).headerGeneration);
 
   // What a crash left of destroyed keys goes before anything else is done.
   destruction.finish();
@@ -227,13 +239,13 @@ function vaultOf(parts: VaultParts, ledger: Ledger, keys: IndexKeys, closeKeys: 
       keyring.digestKey(name, key);
       return key;
     },
-    rotateKeys(name, by) {
+    async rotateKeys(name, by) {
       ledger.requireOpen();
       if (name === storedLine.keyring) requireSettled('the keys cannot be rotated yet');
-      return keyLines.rotate(name, by);
+      return rotations.rotate(name, by);
     },
     resealing,
-    dueKeys: createDueKeys({ keyring, keyLines, resealing, now }),
+    dueKeys: createDueKeys({ keyring, keyLines, resealing, rotations, now }),
     keyStatus: (query) => keyStatus({ keyring, ledger, keyLines, keyUse, resealing, facts }, query),
     keyUse,
     retireKey: createKeyRetirement({ keyring, ledger, destruction, now }).retire,
@@ -242,7 +254,6 @@ function vaultOf(parts: VaultParts, ledger: Ledger, keys: IndexKeys, closeKeys: 
       return legacy.take(request, by);
     },
     tenants: createTenants({ ...places, destruction, maxTenants: parts.maxTenants, now }),
-    destroyKeys: destruction.destroy,
     stats: () => ({
       secrets: ledger.size(),
       commit: ledger.commitCounter(),
@@ -251,6 +262,11 @@ function vaultOf(parts: VaultParts, ledger: Ledger, keys: IndexKeys, closeKeys: 
     }),
     facts,
     remember: (name, value) => ledger.commit({ facts: [facts.row(name, value)] }),
+    rememberHeader: (generation) => {
+      if (generation <= knownGeneration) return;
+      ledger.commit({ facts: [facts.row(headerGenerationFact, generation)] });
+      knownGeneration = generation;
+    },
     beginMove: (source, requireGoing) => createVaultMove({ ledger, keys, source, requireGoing }),
     distrust: ledger.distrust,
     noteAuditHead: ledger.noteAuditHead,
@@ -261,8 +277,11 @@ function vaultOf(parts: VaultParts, ledger: Ledger, keys: IndexKeys, closeKeys: 
     commitCounter: ledger.commitCounter,
     close: () => {
       cache.flush();
-      ledger.close();
-      closeKeys();
+      try {
+        ledger.close();
+      } finally {
+        closeKeys();
+      }
     },
   };
 }

@@ -7,7 +7,7 @@ import { readHeaderFile } from '../../daemon/keys/header-file.ts';
 import { backupMacOf } from '../../daemon/keys/hmac.ts';
 import { openKeyring } from '../../daemon/keys/keyring.ts';
 import { readKeysetFile } from '../../daemon/keys/keyset-file.ts';
-import { reconcile } from '../../daemon/keys/keyset.ts';
+import { reconcile } from '../../daemon/keys/reconcile.ts';
 import { openHeader } from '../../daemon/keys/open.ts';
 import type { Credential } from '../../daemon/keys/slot.ts';
 import { deriveSubkeys } from '../../daemon/keys/subkeys.ts';

@@ -30,8 +30,13 @@ async function backupsWith(
     onUnsealed: () => undefined,
     onRaised: () => undefined,
     onUpkeep: () => undefined,
+    onLock: () => undefined,
+    onDaemonDoubt: () => undefined,
+    onGuardTrouble: () => undefined,
+    clock: () => performance.now(),
+    bootClock: () => 0,
   });
-  await profiles.unlock('default', [passphraseCredential()], undefined);
+  await profiles.unlock('default', [passphraseCredential()], undefined, undefined);
   t.after(() => {
     profiles.session('default').close();
   });
@@ -56,6 +61,20 @@ describe('a backup that is not read on', () => {
       message: 'the backup has ended: nothing of it was read for 60 s',
     });
     assert.throws(() => backups.end('default', id, true), { code: 'EXPIRED' });
+    await backups.begin('default', neverClosed);
+    await assert.rejects(backups.read('default', id, 0), { code: 'NOT_FOUND' });
+  });
+
+  test('of which nothing is ever read ends as well, and no earlier for the time that it took to be made', async (t) => {
+    const backups = await backupsWith(t, { idleMs: 60_000, totalMs: 3_600_000 });
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const begun = backups.begin('default', neverClosed);
+    // Its files are hashed slice by slice; each one is a sign of life, and without one for so long it ends.
+    t.mock.timers.tick(59_000);
+    const { id } = await begun;
+    t.mock.timers.tick(59_000);
+    await assert.rejects(backups.begin('default', neverClosed), { code: 'CONFLICT' });
+    t.mock.timers.tick(1_000);
     await backups.begin('default', neverClosed);
     await assert.rejects(backups.read('default', id, 0), { code: 'NOT_FOUND' });
   });

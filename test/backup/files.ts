@@ -7,7 +7,7 @@ import { takeBackup, type TakenBackup } from '../../cli/backup/take.ts';
 import type { HushClient } from '../../client/index.ts';
 import { openBackup } from '../../daemon/backup/reader.ts';
 import type { ProofParts } from '../../daemon/backup/prove.ts';
-import { restoreProfile } from '../../daemon/backup/restore.ts';
+import { restoreProfile, type Restored } from '../../daemon/backup/restore.ts';
 import { createArgon2Queue } from '../../daemon/keys/passphrase.ts';
 import type { Credential } from '../../daemon/keys/slot.ts';
 import { createSecureArena } from '../../daemon/memory/secure-bytes.ts';
@@ -56,17 +56,17 @@ export async function restore(
   home: TestHome,
   path: string,
   { name, isProved = true }: { readonly name?: string; readonly isProved?: boolean } = {},
-): Promise<void> {
+): Promise<Restored> {
   const backup = await openBackup(path);
   try {
-    await withProof([passphraseCredential()], async (proof) => {
-      await restoreProfile({
+    return await withProof([passphraseCredential()], (proof) =>
+      restoreProfile({
         paths: home.paths,
         name: parseProfileName(name ?? backup.head.manifest.profile),
         backup,
         proof: isProved ? proof : undefined,
-      });
-    });
+      }),
+    );
   } finally {
     await backup.close();
   }

@@ -14,9 +14,12 @@ import { describe, test, type TestContext } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { HushClient } from '../../client/index.ts';
 import { chainFileName } from '../../daemon/audit/chain.ts';
+import { lockHome } from '../../daemon/backup/lock-home.ts';
 import type { OpenBothParts } from '../../daemon/backup/open-both.ts';
 import { openBackup } from '../../daemon/backup/reader.ts';
 import { replaceProfile, type Replaced } from '../../daemon/backup/replace.ts';
+import type { ProfilePaths } from '../../daemon/home/paths.ts';
+import type { ExchangeNames } from '../../daemon/profiles/exchange.ts';
 import { parseProfileName } from '../../protocol/names.ts';
 import { HushError } from '../../protocol/errors.ts';
 import { fixtureHome } from '../fixtures/homes.ts';
@@ -27,22 +30,23 @@ import { folderFor, restore, take, textAt, valueOf, withProof } from './files.ts
 const place = { keyring: 'default', namespace: 'mail', key: 'password' } as const;
 const other = 'another horse battery staple';
 
-/** Runs a daemon on the home while `use` works with the unlocked profile. */
+/**
+ * Runs a daemon on the home while `use` works with the unlocked profile. With `isOlder` the unlock must first say
+ * ROLLBACK, and its id is then taken.
+ */
 async function served(
   t: TestContext,
   home: TestHome,
-  use: (client: HushClient) => Promise<void>,
-  options: { readonly passphrase?: string; readonly acceptRollback?: string } = {},
+  use: (client: HushClient, taken: string | undefined) => Promise<void>,
+  { passphrase, isOlder = false }: { readonly passphrase?: string; readonly isOlder?: boolean } = {},
 ): Promise<void> {
-  const { passphrase, acceptRollback } = options;
   const daemon = await startDaemon(t, home);
   const client = await daemon.connect({ deadlineMs: 30_000 });
   try {
-    await client.unlock(
-      [passphraseCredential(passphrase)],
-      acceptRollback === undefined ? {} : { acceptRollback },
-    );
-    await use(client);
+    const taken = isOlder ? await rollbackOf(client, passphrase) : undefined;
+    const accepted = taken === undefined ? {} : { acceptRollback: taken };
+    await client.unlock([passphraseCredential(passphrase)], accepted);
+    await use(client, taken);
   } finally {
     client.close();
     await daemon.stop();
@@ -50,17 +54,14 @@ async function served(
 }
 
 /** The id that an unlock refuses with ROLLBACK by. */
-async function rollbackOf(t: TestContext, home: TestHome, passphrase?: string): Promise<string> {
+async function rollbackOf(client: HushClient, passphrase?: string): Promise<string> {
   let id = '';
-  await assert.rejects(
-    served(t, home, () => Promise.resolve(), passphrase === undefined ? {} : { passphrase }),
-    (error) => {
-      assert.ok(error instanceof HushError);
-      assert.equal(error.code, 'ROLLBACK', error.message);
-      id = /--accept-rollback (\S+)/.exec(error.hint)?.[1] ?? '';
-      return id !== '';
-    },
-  );
+  await assert.rejects(client.unlock([passphraseCredential(passphrase)]), (error) => {
+    assert.ok(error instanceof HushError);
+    assert.equal(error.code, 'ROLLBACK', error.message);
+    id = /--accept-rollback (\S+)/.exec(error.hint)?.[1] ?? '';
+    return id !== '';
+  });
   return id;
 }
 
@@ -81,11 +82,17 @@ async function replace(
   home: TestHome,
   path: string,
   {
+    name = 'default',
     passphrases = [undefined],
     askPast,
+    exchange,
+    leavesOut = false,
   }: {
+    readonly name?: string;
     readonly passphrases?: readonly (string | undefined)[];
     readonly askPast?: OpenBothParts['askPast'];
+    readonly exchange?: ExchangeNames;
+    readonly leavesOut?: boolean;
   } = {},
 ): Promise<Replaced> {
   const backup = await openBackup(path);
@@ -94,9 +101,11 @@ async function replace(
     return await withProof(credentials, (proof) =>
       replaceProfile({
         paths: home.paths,
-        name: parseProfileName('default'),
+        name: parseProfileName(name),
         backup,
         proof: { ...proof, askPast },
+        leavesOut,
+        ...(exchange === undefined ? {} : { exchange }),
       }),
     );
   } finally {
@@ -166,17 +175,20 @@ describe('A7: backup restore --replace', () => {
       [kept.slice(home.paths.profiles.length + 1), 'default'].sort(),
     );
 
-    const id = await rollbackOf(t, home);
-    assert.equal(await rollbackOf(t, home), id);
+    const daemon = await startDaemon(t, home);
+    const client = await daemon.connect();
+    const id = await rollbackOf(client);
+    await daemon.stop();
     await served(
       t,
       home,
-      async (client) => {
-        assert.equal(await textAt(client, 'global/a'), 'older');
-        await assert.rejects(client.get('global/b'), { code: 'NOT_FOUND' });
-        await client.set('global/c', valueOf('after'));
+      async (next, taken) => {
+        assert.equal(taken, id);
+        assert.equal(await textAt(next, 'global/a'), 'older');
+        await assert.rejects(next.get('global/b'), { code: 'NOT_FOUND' });
+        await next.set('global/c', valueOf('after'));
       },
-      { acceptRollback: id },
+      { isOlder: true },
     );
     await served(t, home, async (client) => {
       assert.equal(await textAt(client, 'global/c'), 'after');
@@ -191,10 +203,9 @@ describe('A7: backup restore --replace', () => {
     // The state that was replaced is whole: put back by hand it opens.
     rmSync(home.profile().folder, { recursive: true });
     renameSync(kept, home.profile().folder);
-    const daemon = await startDaemon(t, home);
-    const client = await daemon.connect();
-    await unlockTaking(client);
-    assert.equal(await textAt(client, 'global/b'), 'only newer');
+    const last = await (await startDaemon(t, home)).connect();
+    await unlockTaking(last);
+    assert.equal(await textAt(last, 'global/b'), 'only newer');
   });
 
   test('never drops a data key: what was sealed after the backup opens, and rotation goes on from there', async (t) => {
@@ -221,7 +232,7 @@ describe('A7: backup restore --replace', () => {
         await resealed(client);
         assert.equal(await textAt(client, 'global/a'), 'older');
       },
-      { acceptRollback: await rollbackOf(t, home) },
+      { isOlder: true },
     );
   });
 
@@ -247,7 +258,7 @@ describe('A7: backup restore --replace', () => {
         await assert.rejects(encrypt(client, 'acme'), { code: 'KEY_DESTROYED' });
         assert.equal(await textAt(client, 'global/a'), 'older');
       },
-      { acceptRollback: await rollbackOf(t, home) },
+      { isOlder: true },
     );
     const entry = readFileSync(home.profile().keyset, 'utf8')
       .split('\n')
@@ -255,7 +266,7 @@ describe('A7: backup restore --replace', () => {
     assert.match(entry ?? '', /"wrapped":""/);
   });
 
-  test('secrets under a key that was destroyed since are left out and counted', async (t) => {
+  test('secrets under a key that was destroyed since are left out only where that is asked for, and counted', async (t) => {
     const { home, path } = await withPast(
       t,
       async (client) => {
@@ -267,7 +278,15 @@ describe('A7: backup restore --replace', () => {
         await client.call('keys.retire', { version: 1 });
       },
     );
-    const { unreadable, secrets } = await replace(home, path);
+    const header = readFileSync(home.profile().header);
+    await assert.rejects(replace(home, path), {
+      code: 'CONFLICT',
+      message: /^5 of the 5 secrets in the backup would not come back, .*; nothing was changed$/,
+      hint: /--replace --yes/,
+    });
+    assert.deepEqual(readdirSync(home.paths.profiles), ['default']);
+    assert.deepEqual(readFileSync(home.profile().header), header);
+    const { unreadable, secrets } = await replace(home, path, { leavesOut: true });
     assert.deepEqual([unreadable, secrets], [5, 0]);
     await served(
       t,
@@ -277,7 +296,7 @@ describe('A7: backup restore --replace', () => {
         await client.set('global/n0', valueOf('new'));
         assert.equal(await textAt(client, 'global/n0'), 'new');
       },
-      { acceptRollback: await rollbackOf(t, home) },
+      { isOlder: true },
     );
   });
 
@@ -291,18 +310,15 @@ describe('A7: backup restore --replace', () => {
     });
     const { slotsOf } = await replace(home, path, { passphrases: [other] });
     assert.equal(slotsOf, 'profile');
-    const id = await rollbackOf(t, home, other);
-    await assert.rejects(
-      served(t, home, () => Promise.resolve()),
-      { code: 'WRONG_PASSPHRASE' },
-    );
     await served(
       t,
       home,
       async (client) => {
         assert.equal(await textAt(client, 'global/a'), 'older');
+        await client.lock();
+        await assert.rejects(client.unlock([passphraseCredential()]), { code: 'WRONG_PASSPHRASE' });
       },
-      { acceptRollback: id, passphrase: other },
+      { isOlder: true, passphrase: other },
     );
   });
 
@@ -326,7 +342,7 @@ describe('A7: backup restore --replace', () => {
         assert.equal(await decrypt(client, handle), 'sealed');
         assert.equal(await textAt(client, 'global/a'), 'older');
       },
-      { acceptRollback: await rollbackOf(t, home) },
+      { isOlder: true },
     );
     await assert.rejects(replace(home, path, { passphrases: ['neither'] }), { code: 'WRONG_PASSPHRASE' });
   });
@@ -356,7 +372,7 @@ describe('A7: backup restore --replace', () => {
           await client.call('keys.rotateVault', {});
           assert.equal(await textAt(client, 'global/a'), 'older');
         },
-        { acceptRollback: await rollbackOf(t, home) },
+        { isOlder: true },
       );
     });
 
@@ -390,7 +406,7 @@ describe('A7: backup restore --replace', () => {
         async (client) => {
           assert.equal(await textAt(client, 'global/a'), 'older');
         },
-        { acceptRollback: await rollbackOf(t, home, other), passphrase: other },
+        { isOlder: true, passphrase: other },
       );
     });
 
@@ -422,7 +438,6 @@ describe('A7: backup restore --replace', () => {
     renameSync(past, home.folder);
     const { keysOf } = await replace(home, path);
     assert.equal(keysOf, 'backup');
-    const id = await rollbackOf(t, home);
     await served(
       t,
       home,
@@ -431,7 +446,7 @@ describe('A7: backup restore --replace', () => {
         assert.equal(await decrypt(client, handle), 'sealed');
         assert.equal(await textAt(client, 'global/a'), 'newer');
       },
-      { acceptRollback: id },
+      { isOlder: true },
     );
   });
 
@@ -452,41 +467,51 @@ describe('A7: backup restore --replace', () => {
     await restore(home, branch, { name: 'branch' });
   });
 
-  const damages: Record<string, (home: TestHome) => void> = {
-    'its vault is cut in half': (home) => truncateSync(home.profile().vault, 8192),
-    'its vault is gone': (home) => rmSync(home.profile().vault),
-    'its header is broken': (home) => writeFileSync(home.profile().header, 'broken', { mode: 0o600 }),
-    'its header is gone': (home) => rmSync(home.profile().header),
-    'its key set is broken': (home) => writeFileSync(home.profile().keyset, 'broken\n', { mode: 0o600 }),
-    'its key set and vault are broken': (home) => {
-      writeFileSync(home.profile().keyset, 'broken\n', { mode: 0o600 });
-      truncateSync(home.profile().vault, 8192);
+  const damages: Record<string, (files: ProfilePaths) => void> = {
+    'vault-cut-in-half': ({ vault }) => truncateSync(vault, 8192),
+    'vault-gone': ({ vault }) => rmSync(vault),
+    'header-broken': ({ header }) => writeFileSync(header, 'broken', { mode: 0o600 }),
+    'header-gone': ({ header }) => rmSync(header),
+    'key-set-broken': ({ keyset }) => writeFileSync(keyset, 'broken\n', { mode: 0o600 }),
+    'key-set-and-vault-broken': ({ keyset, vault }) => {
+      writeFileSync(keyset, 'broken\n', { mode: 0o600 });
+      truncateSync(vault, 8192);
     },
-    'its audit is gone': (home) => rmSync(home.profile().audit, { recursive: true }),
-    'its audit is broken': (home) =>
-      writeFileSync(join(home.profile().audit, chainFileName), 'broken\n', { mode: 0o600 }),
+    'audit-gone': ({ audit }) => rmSync(audit, { recursive: true }),
+    'audit-broken': ({ audit }) => writeFileSync(join(audit, chainFileName), 'broken\n', { mode: 0o600 }),
   };
-  for (const [what, damage] of Object.entries(damages)) {
-    test(`mends a profile when ${what}`, async (t) => {
-      let handle: Handle | undefined;
-      const { home, path } = await withPast(t, setA('older'), async (client) => {
-        await client.call('keys.rotate', {});
-        handle = await encrypt(client);
-      });
-      damage(home);
-      await replace(home, path);
-      const daemon = await startDaemon(t, home);
-      const client = await daemon.connect();
+  test('mends a profile when its vault, header, key set or audit is broken or gone', async (t) => {
+    const home = makeHome(t);
+    const folder = folderFor(t);
+    const handles = new Map<string, Handle>();
+    for (const profile of Object.keys(damages)) await home.init(profile);
+    const past = await startDaemon(t, home);
+    for (const profile of Object.keys(damages)) {
+      const client = await past.connect({ profile });
+      await client.unlock([passphraseCredential()]);
+      await setA('older')(client);
+      await take(client, join(folder, profile), profile);
+      await client.call('keys.rotate', {});
+      handles.set(profile, await encrypt(client));
+    }
+    await past.stop();
+    for (const [profile, damage] of Object.entries(damages)) {
+      damage(home.profile(profile));
+      await replace(home, join(folder, profile), { name: profile });
+    }
+    const present = await startDaemon(t, home);
+    for (const [profile, handle] of handles) {
+      const client = await present.connect({ profile });
       await unlockTaking(client);
-      assert.equal(await textAt(client, 'global/a'), 'older');
-      assert.ok(handle !== undefined);
-      if (what !== 'its key set and vault are broken') assert.equal(await decrypt(client, handle), 'sealed');
+      assert.equal(await textAt(client, 'global/a'), 'older', profile);
+      if (profile !== 'key-set-and-vault-broken')
+        assert.equal(await decrypt(client, handle), 'sealed', profile);
       await client.set('global/b', valueOf('after'));
       await client.lock();
       await client.unlock([passphraseCredential()]);
-      assert.equal(await textAt(client, 'global/b'), 'after');
-    });
-  }
+      assert.equal(await textAt(client, 'global/b'), 'after', profile);
+    }
+  });
 
   test('a backup of an earlier format goes over the same home in the present one', async (t) => {
     const fixture = fixtureHome(t, 'format-1');
@@ -503,7 +528,6 @@ describe('A7: backup restore --replace', () => {
     );
     const { secrets } = await replace(home, path, { passphrases: [expected.passphrase] });
     assert.equal(secrets, expected.secrets.length);
-    const id = await rollbackOf(t, home, expected.passphrase);
     await served(
       t,
       home,
@@ -512,7 +536,7 @@ describe('A7: backup restore --replace', () => {
         for (const { path: name, valueBase64 } of expected.secrets)
           assert.equal(Buffer.from((await client.get(name)).value).toString('base64'), valueBase64);
       },
-      { acceptRollback: id, passphrase: expected.passphrase },
+      { isOlder: true, passphrase: expected.passphrase },
     );
   });
 
@@ -525,8 +549,48 @@ describe('A7: backup restore --replace', () => {
     await served(t, home, async () => {
       await assert.rejects(replace(home, path), { code: 'CONFLICT', message: 'a daemon serves this home' });
     });
+    const another = lockHome(home.paths);
+    await assert.rejects(replace(home, path), {
+      code: 'CONFLICT',
+      message: /^a restore works on this home/,
+      hint: /^wait/,
+    });
+    another.release();
     assert.ok(existsSync(home.profile().header));
     assert.deepEqual(readdirSync(home.paths.profiles), ['default']);
+  });
+
+  test('works the same where the file system cannot exchange two folders in one step', async (t) => {
+    const { home, path } = await withPast(t, setA('older'), setA('newer'));
+    const { kept } = await replace(home, path, { exchange: () => false });
+    assert.match(kept, /\/\.replaced-default-/);
+    await served(
+      t,
+      home,
+      async (client) => {
+        assert.equal(await textAt(client, 'global/a'), 'older');
+      },
+      { isOlder: true },
+    );
+    const events = auditLines(home).flatMap(
+      (line) => /"event":"(backup\.restor[a-z]+)"/.exec(line)?.[1] ?? [],
+    );
+    assert.deepEqual(events, ['backup.restoring', 'backup.restored']);
+  });
+
+  test('a profile that a crash has left between the two names is back when a daemon starts, or a restore tries again', async (t) => {
+    const { home, path } = await withPast(t, setA('older'), setA('newer'));
+    const { folder } = home.profile();
+    const between = join(home.paths.profiles, '.replacing-default-2025-01-02T03-04-05-678Z-0a1b2c');
+    renameSync(folder, between);
+    await assert.rejects(home.init(), { code: 'CONFLICT', hint: /hush start/ });
+    await assert.rejects(restore(home, path), { code: 'CONFLICT', hint: /hush start/ });
+    await served(t, home, async (client) => {
+      assert.equal(await textAt(client, 'global/a'), 'newer');
+    });
+    renameSync(folder, between);
+    await replace(home, path);
+    assert.ok(!existsSync(between) && existsSync(folder));
   });
 
   test('a deactivated profile stays deactivated', async (t) => {

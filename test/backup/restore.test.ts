@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import {
+  chmodSync,
   cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
-  utimesSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -16,6 +19,8 @@ import { chainFileName } from '../../daemon/audit/chain.ts';
 import { verifyChain } from '../../daemon/audit/verify.ts';
 import { openBackup } from '../../daemon/backup/reader.ts';
 import { restoreProfile } from '../../daemon/backup/restore.ts';
+import { checkDirectory } from '../../daemon/home/safety.ts';
+import { newFolderIn } from '../../daemon/profiles/unfinished.ts';
 import { parseProfileName } from '../../protocol/names.ts';
 import { assertOpens, fixtureHome } from '../fixtures/homes.ts';
 import {
@@ -177,22 +182,110 @@ describe('backup restore', () => {
     nothingLeft(home);
   });
 
-  test('what a cut-off restore has left goes with the next one, once it is old', async (t) => {
+  test('what a cut-off restore has left goes with the next one, and what another works on does not', async (t) => {
     const { path } = await backedUp(t);
     const home = makeHome(t);
-    const left = [home.paths.profiles, home.paths.profileAudits].map((folder) =>
-      join(folder, '.new-0123456789abcdef'),
-    );
+    for (const folder of home.paths.ownFolders) checkDirectory(folder);
+    const folders = [home.paths.profiles, home.paths.profileAudits];
+    const left = folders.map((folder) => join(folder, '.new-0123456789abcdef'));
     for (const folder of left) {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      mkdirSync(folder, { mode: 0o700 });
       writeFileSync(join(folder, 'file'), 'left');
-      utimesSync(folder, new Date(0), new Date(0));
     }
+    // Neither is what no restore has made: it is in nobody's way.
+    symlinkSync(path, join(home.paths.profiles, '.new-0000000000000001'));
+    writeFileSync(join(home.paths.profileAudits, '.new-0000000000000002'), '');
+    const others = folders.map(newFolderIn);
     await restore(home, path);
-    assert.deepEqual(
-      left.filter((folder) => existsSync(folder)),
-      [],
-    );
+    assert.deepEqual(left.filter(existsSync), []);
+    for (const other of others) {
+      assert.ok(existsSync(other.path));
+      other.end();
+    }
+  });
+
+  for (const [what, damage] of Object.entries({
+    'whose last record was changed': (audit: string) => {
+      const lines = readFileSync(audit, 'utf8').trimEnd().split('\n');
+      writeFileSync(audit, [...lines.slice(0, -1), lines.at(-1)?.replace('"ok"', '"no"'), ''].join('\n'));
+    },
+    'that is no audit at all': (audit: string) => writeFileSync(audit, 'broken\n', { mode: 0o600 }),
+  })) {
+    test(`an audit of this vault ${what} is set aside, and that of the backup goes on`, async (t) => {
+      const { path, client, home, daemon } = await backedUp(t);
+      client.close();
+      await daemon.stop();
+      rmSync(home.profile().folder, { recursive: true });
+      damage(join(home.profile().audit, chainFileName));
+      await restore(home, path);
+      const aside = readdirSync(home.paths.profileAudits).filter((name) => name.startsWith('default.'));
+      assert.equal(aside.length, 1);
+      assert.match(readFileSync(join(home.profile().audit, chainFileName), 'utf8'), /"backup.restored"/);
+      await opened(t, home, async (restored) => {
+        assert.equal(await textAt(restored, 'global/a'), 'backed up');
+      });
+    });
+  }
+
+  describe('beside a profile of the same vault', () => {
+    const besideShredded = async (t: TestContext) => {
+      const home = makeHome(t);
+      await home.init();
+      const path = join(folderFor(t), 'backup');
+      const place = { keyring: 'default', namespace: 'mail', key: 'password', tenant: 'acme' };
+      await opened(t, home, async (client) => {
+        await client.call('crypto.encrypt', { ...place, plaintext: valueOf('x') });
+        await take(client, path);
+        await client.call('keys.shred', { tenant: 'acme' });
+      });
+      return { home, path };
+    };
+
+    test('that has destroyed keys of the backup it is refused, and told where else they can stay destroyed', async (t) => {
+      const { home, path } = await besideShredded(t);
+      await assert.rejects(restore(home, path, { name: 'second' }), {
+        code: 'CONFLICT',
+        message: 'the profile default is the same vault, and has destroyed keys that this backup holds',
+        hint: /--replace -p default; or move that profile out of the home: mv /,
+      });
+    });
+
+    test('whose key set cannot be read it is refused too, and one of another vault does not matter', async (t) => {
+      const { home, path } = await besideShredded(t);
+      await home.init('stranger');
+      for (const file of ['header', 'keyset'])
+        writeFileSync(join(home.profile('stranger').folder, file), 'broken\n', { mode: 0o644 });
+      writeFileSync(join(home.paths.profiles, 'no-folder'), '');
+      chmodSync(home.profile().header, 0o644);
+      await assert.rejects(restore(home, path, { name: 'second' }), {
+        code: 'CONFLICT',
+        message: /has destroyed keys/,
+      });
+      chmodSync(home.profile().header, 0o600);
+      chmodSync(home.profile().keyset, 0o644);
+      await assert.rejects(restore(home, path, { name: 'second' }), {
+        code: 'CONFLICT',
+        message: /the profile default is the same vault, and its key set cannot be read/,
+      });
+      // What a restore has set aside tells of it as well.
+      const aside = join(home.paths.profiles, '.replaced-default-2025-01-02T03-04-05-678Z-012345');
+      chmodSync(home.profile().keyset, 0o600);
+      renameSync(home.profile().folder, aside);
+      await assert.rejects(restore(home, path, { name: 'second' }), {
+        code: 'CONFLICT',
+        message:
+          /\.replaced-default-.*, which a restore has set aside, is the same vault, and has destroyed keys/,
+        hint: /ELSEWHERE$/,
+      });
+      rmSync(aside, { recursive: true });
+      assert.deepEqual((await restore(home, path, { name: 'second' })).revived, []);
+      // Where only the audit is left to tell of it, the restore names what it has brought back.
+      const { revived } = await restore(home, path);
+      assert.deepEqual(
+        revived.map(({ event }) => event),
+        ['keys.shred'],
+      );
+    });
   });
 
   test('a home of an earlier format comes back, and is brought up to date at its unlock', async (t) => {

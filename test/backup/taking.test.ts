@@ -13,6 +13,7 @@ import {
   startUnlocked,
   type TestHome,
 } from '../support/daemon.ts';
+import { untilAnswer } from '../support/poll.ts';
 import { folderFor, restore, take, textAt, valueOf } from './files.ts';
 
 const profile = 'default';
@@ -219,7 +220,7 @@ describe('backup create', () => {
   });
 
   test('the vault remembers it by its id, and a shredded tenant is told of each that may hold its keys', async (t) => {
-    const { client } = await startUnlocked(t);
+    const { client, daemon } = await startUnlocked(t);
     const folder = folderFor(t);
     const place = { keyring: 'default', namespace: 'mail', key: 'password', tenant: 'acme' };
     const before = await take(client, join(folder, 'before'));
@@ -230,6 +231,15 @@ describe('backup create', () => {
     await client.call('backup.end', { profile, id: unkept.id, kept: false });
     const partly = await client.call('backup.begin', { profile });
     await client.call('backup.end', { profile, id: partly.id, kept: true });
+    // Nor does anybody have one that ended with its connection.
+    const other = await daemon.connect();
+    await other.call('backup.begin', { profile });
+    other.close();
+    const begun = await untilAnswer(
+      () => client.call('backup.begin', { profile }).catch(() => undefined),
+      (answer) => answer !== undefined,
+    );
+    await client.call('backup.end', { profile, id: begun?.id ?? '', kept: false });
     await client.lock();
     await client.unlock([passphraseCredential()]);
     const { backups } = await client.call('keys.shred', { tenant: 'acme' });
@@ -255,7 +265,7 @@ describe('backup create', () => {
   test('the daemon needs no more memory for a large vault than for a small one', async (t) => {
     const { client } = await startUnlocked(t);
     const big = Buffer.alloc(64 * 1024, 7);
-    for (let at = 0; at < 400; at++) await client.set(`global/big${at}`, new Uint8Array(big));
+    for (let at = 0; at < 200; at++) await client.set(`global/big${at}`, new Uint8Array(big));
     const folder = folderFor(t);
     let most = 0;
     let bytes = 0;
@@ -273,7 +283,7 @@ describe('backup create', () => {
     for (const name of ['second', 'third', 'fourth']) await readOnce(name);
     const grown = Math.round((most - before) / 1e6);
     t.diagnostic(`${Math.round(bytes / 1e6)} MB read, ${grown} MB more resident`);
-    assert.ok(bytes > 100_000_000 && grown < 15, `${grown} MB`);
+    assert.ok(bytes > 50_000_000 && grown < 15, `${grown} MB`);
   });
 
   test('a daemon that is killed leaves no file, and its profile as it was', async (t) => {
@@ -330,7 +340,7 @@ describe('the file that a backup is written to', () => {
   test('a folder that is not there is named', (t) => {
     assert.throws(() => createNewFile(join(folderFor(t), 'no', 'file'), { force: false }), {
       code: 'UNAVAILABLE',
-      message: /no such file or directory/,
+      message: /there is no folder/,
     });
   });
 });

@@ -31,6 +31,10 @@ describe('B4: a home', () => {
     const other = spawnSync(process.execPath, argumentsFor(path), { encoding: 'utf8' });
     assert.equal(other.stdout, `EXISTS another hushd serves this home (pid ${process.pid})\n`);
     lock.release();
+    const restore = takeInstanceLock(path, 'restore');
+    const second = spawnSync(process.execPath, argumentsFor(path), { encoding: 'utf8' });
+    assert.equal(second.stdout, `EXISTS a restore works on this home (pid ${process.pid})\n`);
+    restore.release();
     takeInstanceLock(path).release();
   });
 

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { fingerprintOf } from '../../daemon/stores/fingerprint.ts';
-import { checkVaultFile } from '../../daemon/stores/file-check.ts';
+import { checkVaultFile, openVaultFile } from '../../daemon/stores/file-check.ts';
+import type { SqlcipherStore } from '../../daemon/stores/sqlcipher-store.ts';
 import {
+  createSqlcipherStore,
   createUnfinishedStore,
   openCheckedStore,
   openSqlcipherStore,
@@ -76,6 +78,35 @@ describe('an unfinished vault file', () => {
   });
 });
 
+describe('a snapshot of a vault file', () => {
+  test('ends by name once too much was written beside it, and the log is emptied again', async (t) => {
+    const file = vaultFile(t);
+    const store = createSqlcipherStore(file);
+    const write = (): void =>
+      store.commit({ put: rowsOf(8).map((row) => ({ ...row, value: randomBytes(100_000) })) }, root);
+    write();
+    const snapshot = store.snapshot(2 ** 20);
+    write();
+    assert.equal(snapshot.ended(), undefined);
+    await snapshot.read(new Uint8Array(16), 0);
+    write();
+    await assert.rejects(snapshot.read(new Uint8Array(16), 0), {
+      code: 'CONFLICT',
+      message: 'too much was written while the vault was copied: over 1 MiB',
+      hint: /when less is being written/,
+    });
+    write();
+    // What is in the log is moved into the file with the next commits, and the log begins anew.
+    const grown = statSync(`${file.path}-wal`).size;
+    for (let at = 0; at < 3; at++) write();
+    assert.ok(statSync(file.path).size > 2_000_000);
+    assert.ok(statSync(`${file.path}-wal`).size <= Math.max(grown, 4 * 2 ** 20));
+    store.snapshot().end();
+    store.close();
+    await checkVaultFile(file);
+  });
+});
+
 describe('the check of a vault file on a thread of its own', () => {
   test('lets the event loop go on, and leaves the key as it was', async (t) => {
     const file = vaultFile(t);
@@ -96,6 +127,46 @@ describe('the check of a vault file on a thread of its own', () => {
     await over;
     assert.ok(turns > 10, String(turns));
     assert.deepEqual(file.key, key);
+  });
+
+  test('is how a large file is opened, and a small one is opened in one go', async (t) => {
+    const file = vaultFile(t);
+    const large = createUnfinishedStore(file);
+    large.commit({ put: rowsOf(8000) }, root);
+    large.finish();
+    const turnsOf = async (opening: Promise<SqlcipherStore>): Promise<number> => {
+      let turns = 0;
+      let isOver = false;
+      const over = opening.finally(() => {
+        isOver = true;
+      });
+      const hasEnded = (): boolean => isOver;
+      for (; !hasEnded(); turns++) await nextTurn();
+      (await over).close();
+      return turns;
+    };
+    assert.ok((await turnsOf(openVaultFile(file))) > 10);
+    const other = vaultFile(t);
+    createSqlcipherStore(other).close();
+    assert.equal(await turnsOf(openVaultFile(other)), 1);
+    const bytes = readFileSync(file.path);
+    bytes[2_000_000] = (bytes[2_000_000] ?? 0) ^ 1;
+    writeFileSync(file.path, bytes);
+    await assert.rejects(openVaultFile(file), { code: 'DAMAGED', message: /profiles\/test\/vault\.db/ });
+  });
+
+  test('ends at once with the reason that is given for it, and not only when all is checked', async (t) => {
+    const file = vaultFile(t);
+    const store = createUnfinishedStore(file);
+    store.commit({ put: rowsOf(5000) }, root);
+    store.finish();
+    const stop = new AbortController();
+    const check = checkVaultFile(file, stop.signal);
+    const reason = new Error('the daemon stops');
+    stop.abort(reason);
+    await assert.rejects(check, reason);
+    await assert.rejects(checkVaultFile(file, stop.signal), reason);
+    await checkVaultFile(file, new AbortController().signal);
   });
 
   test('names damage, another key, and a file that is not there', async (t) => {

@@ -5,7 +5,7 @@ import { describe, test, type TestContext } from 'node:test';
 import fc from 'fast-check';
 
 import { fingerprintOf } from '../../daemon/stores/fingerprint.ts';
-import { createMemoryStore } from '../../daemon/stores/memory.ts';
+import { createMemoryStore } from './memory-store.ts';
 import { createSqlcipherStore } from '../../daemon/stores/sqlcipher.ts';
 import type { RowKey, SecretsStore, StoredRow } from '../../daemon/stores/store.ts';
 import { vaultFile } from './files.ts';

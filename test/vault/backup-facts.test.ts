@@ -96,13 +96,50 @@ describe('what a vault remembers of its backups', () => {
     assert.deepEqual(holding(), []);
   });
 
-  test('the list has each backup once, the newest last, and at most 32', () => {
+  test('one that was taken after a key was destroyed does not hold it, unless its bytes were still there', () => {
+    const later = '2025-01-03T00:00:00.000Z';
+    const keyset = keysetOf([...entries, destroyed(3), keyEntry(6, 'dek', 'acme', 2)]);
+    const taken = (id: string, keysetLines: number, when: string, more: Partial<BackupFact> = {}) => ({
+      ...backup(id, 5),
+      keysetLines,
+      at: when,
+      ...more,
+    });
+    const list = [
+      taken('before', 6, at),
+      taken('after', 7, later),
+      taken('after, by a clock that was set back', 7, '2025-01-01T00:00:00.000Z'),
+      taken('after, of another past', 6, later),
+      taken('after, not erased', 7, later, { unerased: true }),
+      taken('last', 8, later, { keys: 6 }),
+    ];
+    const holding = (...ids: number[]): string[] =>
+      backupsHolding(keyset, list, new Set(ids.map(idOf))).map(({ id }) => id);
+    assert.deepEqual(holding(3), [
+      'before',
+      'after, by a clock that was set back',
+      'after, of another past',
+      'after, not erased',
+    ]);
+    assert.deepEqual(holding(6), ['last']);
+    assert.equal(holding(1).length, 6);
+  });
+
+  test('the list has each backup once, the newest last, and at most 32 of those that were kept and of those that were not', () => {
     let list: readonly BackupFact[] = [];
     for (let number = 0; number < 40; number++) list = withBackup(list, backup(String(number), 1, false));
     assert.deepEqual([list.length, list[0]?.id, list.at(-1)?.id], [32, '8', '39']);
     list = withBackup(list, backup('20', 1, true));
     assert.deepEqual([list.length, list.at(-1)?.id, list.at(-1)?.kept], [32, '20', true]);
     assert.equal(withoutBackup(list, '20').length, 31);
+    for (let number = 40; number < 80; number++) list = withBackup(list, backup(String(number), 1, false));
+    assert.deepEqual(
+      [list.length, list[0]?.id],
+      [33, '20'],
+      'those that were not kept push none out that was',
+    );
+    for (let number = 80; number < 120; number++) list = withBackup(list, backup(String(number), 1));
+    assert.deepEqual([list.length, list[0]?.id, list.at(-1)?.id], [64, '48', '119']);
   });
 
   test('what is no such list is tampering, and nothing at all is an empty one', () => {

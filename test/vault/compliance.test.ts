@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
 
+import { HushError } from '../../protocol/errors.ts';
 import { parseSecretPath, type SecretPath } from '../../protocol/names.ts';
 import type { ListEntry } from '../../daemon/vault/list.ts';
 import type { Vault } from '../../daemon/vault/vault.ts';
@@ -73,6 +74,57 @@ for (const kind of kinds) {
         createdAt: time,
         updatedAt: '2025-03-02T00:00:00.000Z',
       });
+    });
+
+    test('stores several in one commit, each with its own version and times', async (t) => {
+      const profile = await newProfile(t, kind);
+      const vault = await profile.open({ cache: roomyCache });
+      const first = vault.set(at('global/a'), bytes('old'));
+      vault.get(at('global/a'));
+      const before = vault.commitCounter();
+      const items = ['a', 'b', 'c'].map((name) => ({
+        path: at(`global/${name}`),
+        value: bytes(`new ${name}`),
+      }));
+      const stored = vault.setAll(items);
+      assert.equal(vault.commitCounter(), before + 1);
+      assert.deepEqual(
+        stored.map((one) => (one instanceof HushError ? one.code : [one.version, one.created, one.commit])),
+        [
+          [2, false, before + 1],
+          [1, true, before + 1],
+          [1, true, before + 1],
+        ],
+      );
+      assert.ok(stored[0] !== undefined && !(stored[0] instanceof HushError));
+      assert.equal(stored[0].createdAt, first.createdAt);
+      const reopened = await profile.open();
+      for (const { path, value } of items)
+        assert.deepEqual(Buffer.from(reopened.get(path).value), Buffer.from(value));
+    });
+
+    test('stores none of several when their commit fails', async (t) => {
+      const profile = await newProfile(t, kind);
+      const full = { now: false };
+      const vault = await profile.open({
+        cache: roomyCache,
+        wrapStore: (store) => ({
+          ...store,
+          commit: (changes, root) => {
+            if (full.now) throw new HushError('UNAVAILABLE', 'the disk is full');
+            store.commit(changes, root);
+          },
+        }),
+      });
+      vault.set(at('global/a'), bytes('old'));
+      full.now = true;
+      const items = ['a', 'b'].map((name) => ({ path: at(`global/${name}`), value: bytes('new') }));
+      assert.throws(() => vault.setAll(items), { code: 'UNAVAILABLE' });
+      full.now = false;
+      assert.deepEqual(Buffer.from(vault.get(at('global/a')).value), Buffer.from('old'));
+      assert.throws(() => vault.get(at('global/b')), { code: 'NOT_FOUND' });
+      vault.setAll(items);
+      assert.deepEqual(Buffer.from(vault.get(at('global/b')).value), Buffer.from('new'));
     });
 
     test('says NOT_FOUND for getting or removing what is not there, never or no more', async (t) => {
@@ -239,11 +291,11 @@ for (const kind of kinds) {
         () => vault.decrypt(place, handle),
         () => vault.rotateHandle(place, handle),
         () => vault.digestKey('default'),
-        () => vault.rotateKeys('default', 'test'),
         () => vault.facts.get('backup'),
         () => vault.remember('backup', 1),
       ];
       for (const call of calls) assert.throws(call, { code: 'LOCKED' });
+      await assert.rejects(vault.rotateKeys('default', 'test'), { code: 'LOCKED' });
     });
   });
 }

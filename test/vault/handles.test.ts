@@ -95,7 +95,7 @@ describe('a handle of the platform', () => {
     const profile = await newProfile(t, 'SQLCipher');
     let vault = await profile.open();
     const first = vault.encrypt({ ...place, tenant: 't1' }, bytes('secret'));
-    const rotated = vault.rotateKeys('default', 'operator');
+    const rotated = await vault.rotateKeys('default', 'operator');
     assert.deepEqual(
       { ...rotated, commit: 0 },
       {
@@ -120,7 +120,7 @@ describe('a handle of the platform', () => {
     assert.throws(() => vault.rotateHandle(place, { ...first, version: 0xffff_ffff }), {
       code: 'BAD_REQUEST',
     });
-    assert.throws(() => vault.rotateKeys('nobody', 'operator'), { code: 'NOT_FOUND' });
+    await assert.rejects(vault.rotateKeys('nobody', 'operator'), { code: 'NOT_FOUND' });
   });
 
   test('gets a key of its own for each tenant and keyring, up to max_tenants', async (t) => {
@@ -173,7 +173,7 @@ describe('the digest key of a keyring', () => {
     const key = vault.digestKey('default');
     assert.equal(key.length, 32);
     assert.notDeepEqual(vault.digestKey('second'), key);
-    vault.rotateKeys('default', 'operator');
+    await vault.rotateKeys('default', 'operator');
     vault = await profile.open();
     assert.deepEqual(vault.digestKey('default'), key);
     assert.notDeepEqual((await (await newProfile(t, 'memory')).open()).digestKey('default'), key);
@@ -224,7 +224,7 @@ describe('a new key', () => {
         },
       }),
     });
-    assert.throws(() => vault.rotateKeys('default', 'operator'), /killed/);
+    await assert.rejects(vault.rotateKeys('default', 'operator'), /killed/);
     profile.close();
     const lines = (): number =>
       withRawFile(

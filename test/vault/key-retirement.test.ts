@@ -11,7 +11,7 @@ const place: Coordinate = { keyring: 'default', namespace: 'mail', key: 'smtp' }
 const path = parseSecretPath('global/a');
 
 async function rotate(vault: Vault, keyring = 'default'): Promise<void> {
-  vault.rotateKeys(keyring, 'operator');
+  await vault.rotateKeys(keyring, 'operator');
   vault.resealing.start();
   await vault.resealing.settled();
 }
@@ -52,7 +52,7 @@ describe('a key that an operator destroys', () => {
         hint: /hush keys rotate/,
       });
     }
-    vault.rotateKeys('default', 'anna');
+    await vault.rotateKeys('default', 'anna');
     assert.throws(() => vault.retireKey({ keyring: 'default', tenant: '', version: 1 }, 'anna'), {
       code: 'CONFLICT',
       message: /1 value is not sealed anew yet/,
@@ -214,7 +214,7 @@ describe('keys that are due', () => {
     vault.encrypt({ ...place, tenant: 'gone' }, bytes('a'));
     vault.tenants.shred('gone', undefined, 'anna');
     vault.set(path, bytes('x'));
-    vault.rotateKeys('default', 'anna');
+    await vault.rotateKeys('default', 'anna');
     clock.now = new Date('2026-02-01T00:00:00.000Z');
     vault.resealing.start();
     assert.deepEqual(vault.dueKeys.find(rule, 10), []);

@@ -16,7 +16,7 @@ const statusOf = (vault: Vault) =>
   vault.keyStatus({ keyring: 'default', tenant: '', before: undefined, limit: 100 });
 
 async function rotate(vault: Vault): Promise<void> {
-  vault.rotateKeys('default', 'operator');
+  await vault.rotateKeys('default', 'operator');
   vault.resealing.start();
   await vault.resealing.settled();
 }
@@ -156,6 +156,38 @@ for (const kind of ['SQLCipher', 'memory'] as const satisfies StoreKind[]) {
     });
   });
 }
+
+test('a secret that is there and cannot be read is named with its line, and the others are looked at', async (t) => {
+  const profile = await newProfile(t, 'SQLCipher');
+  let vault = await profile.open();
+  for (const name of ['bad', 'good']) vault.set(parseSecretPath(`global/${name}`), bytes('one'));
+  vault = await profile.open({
+    wrapStore: (store) => {
+      let first: Uint8Array | undefined;
+      return {
+        ...store,
+        read: (id, version) => {
+          const row = store.read(id, version);
+          first ??= id;
+          if (row === undefined || !Buffer.from(id).equals(first)) return row;
+          // Its tag stays, so that it is the row that was committed as far as the freshness sum can tell.
+          const value = Uint8Array.from(row.value);
+          value.set([(value.at(-17) ?? 0) ^ 1], value.length - 17);
+          return { ...row, value };
+        },
+      };
+    },
+  });
+  const rows = ['bad', 'good', 'new'].map((name) => legacyRow(key, `global/${name}`, 'one'));
+  for (const overwrite of [false, true]) {
+    const { stored, already, refused } = vault.importLegacy(importOf(key, rows, { overwrite }), 'operator');
+    assert.deepEqual([stored, already], [1, 1]);
+    assert.deepEqual(
+      refused.map(({ index, error }) => [index, error.code]),
+      [[0, 'INTEGRITY']],
+    );
+  }
+});
 
 test('a legacy key can be destroyed once no value needs it, and an import brings it back on purpose', async (t) => {
   const profile = await newProfile(t, 'SQLCipher');

@@ -78,7 +78,7 @@ describe('a vault behaves as a map that survives being closed', () => {
                 isThere ? undefined : 'NOT_FOUND',
               );
             } else if ('list' in step) checkList(vault, model);
-            else if ('rotate' in step) vault.rotateKeys('default', 'test');
+            else if ('rotate' in step) await vault.rotateKeys('default', 'test');
             else vault = await profile.open({ cache: step.reopen });
           }
           vault = await profile.open();

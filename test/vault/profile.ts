@@ -6,12 +6,12 @@ import { createProfileKeys, type ProfileKeys } from '../../daemon/keys/create.ts
 import { parseHeader } from '../../daemon/keys/header.ts';
 import { openKeyring } from '../../daemon/keys/keyring.ts';
 import { appendToKeysetFile, readKeysetFile, writeKeysetFile } from '../../daemon/keys/keyset-file.ts';
-import { reconcile } from '../../daemon/keys/keyset.ts';
+import { reconcile } from '../../daemon/keys/reconcile.ts';
 import { openHeader } from '../../daemon/keys/open.ts';
 import { argon2Default, createArgon2Queue } from '../../daemon/keys/passphrase.ts';
 import { deriveSubkeys } from '../../daemon/keys/subkeys.ts';
 import { createSecureArena, type SecureArena } from '../../daemon/memory/secure-bytes.ts';
-import { createMemoryStore } from '../../daemon/stores/memory.ts';
+import { createMemoryStore } from '../stores/memory-store.ts';
 import { createSqlcipherStore, openSqlcipherStore, type VaultFile } from '../../daemon/stores/sqlcipher.ts';
 import type { SecretsStore } from '../../daemon/stores/store.ts';
 import { initialiseVault, openVault, type Vault, type VaultParts } from '../../daemon/vault/vault.ts';

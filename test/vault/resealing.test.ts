@@ -38,7 +38,7 @@ for (const kind of ['SQLCipher', 'memory'] as const satisfies StoreKind[]) {
       const vault = await profile.open({ onResealing: (event) => events.push(event) });
       fill(vault, 100);
       const before = vault.list({ limit: 500, visible: () => true });
-      vault.rotateKeys('default', 'operator');
+      await vault.rotateKeys('default', 'operator');
       assert.deepEqual(historyOf(vault), [
         [2, 'active', 0],
         [1, 'active', 100],
@@ -63,7 +63,7 @@ for (const kind of ['SQLCipher', 'memory'] as const satisfies StoreKind[]) {
       const profile = await newProfile(t, kind);
       let vault = await profile.open();
       fill(vault, 300);
-      vault.rotateKeys('default', 'operator');
+      await vault.rotateKeys('default', 'operator');
       vault.resealing.start();
       const changed = new Map<number, string | undefined>();
       for (let number = 0; vault.resealing.progress().state === 'running' && number < 300; number++) {
@@ -88,7 +88,7 @@ for (const kind of ['SQLCipher', 'memory'] as const satisfies StoreKind[]) {
       const profile = await newProfile(t, kind);
       let vault = await profile.open();
       fill(vault, 200);
-      vault.rotateKeys('default', 'operator');
+      await vault.rotateKeys('default', 'operator');
       const events: ResealingEvent[] = [];
       for (let round = 0; round < 4; round++) {
         vault = await profile.open({ onResealing: (event) => events.push(event) });
@@ -128,7 +128,7 @@ for (const kind of ['SQLCipher', 'memory'] as const satisfies StoreKind[]) {
         }),
       });
       fill(vault, 50);
-      vault.rotateKeys('default', 'operator');
+      await vault.rotateKeys('default', 'operator');
       disk.isFull = true;
       await reseal(vault);
       await reseal(vault);
@@ -149,7 +149,7 @@ for (const kind of ['SQLCipher', 'memory'] as const satisfies StoreKind[]) {
       const profile = await newProfile(t, kind);
       const vault = await profile.open();
       fill(vault, 30);
-      vault.rotateKeys('default', 'operator');
+      await vault.rotateKeys('default', 'operator');
       await reseal(vault);
       const [newest] = vault.keyStatus({ keyring: 'default', tenant: '', before: undefined, limit: 1 }).keys;
       assert.equal(newest?.messages, 60);
@@ -162,16 +162,16 @@ describe('a rotation', () => {
     const profile = await newProfile(t, 'memory');
     const vault = await profile.open();
     fill(vault, 100);
-    vault.rotateKeys('default', 'operator');
+    await vault.rotateKeys('default', 'operator');
     vault.resealing.start();
     const before = vault.commitCounter();
-    assert.throws(() => vault.rotateKeys('default', 'operator'), {
+    await assert.rejects(vault.rotateKeys('default', 'operator'), {
       code: 'CONFLICT',
       message: /100 stored values are still being sealed anew/,
     });
     assert.equal(vault.commitCounter(), before);
     await vault.resealing.settled();
-    assert.equal(vault.rotateKeys('default', 'operator').version, 3);
+    assert.equal((await vault.rotateKeys('default', 'operator')).version, 3);
   });
 
   test('of a keyring without stored values retires its old keys at once, those of tenants too', async (t) => {
@@ -181,8 +181,8 @@ describe('a rotation', () => {
     const place = { namespace: 'mail', key: 'smtp' };
     vault.encrypt({ ...place, keyring: 'default', tenant: 'acme' }, bytes('a'));
     const handle = vault.encrypt({ ...place, keyring: 'second' }, bytes('b'));
-    vault.rotateKeys('second', 'operator');
-    vault.rotateKeys('default', 'operator');
+    await vault.rotateKeys('second', 'operator');
+    await vault.rotateKeys('default', 'operator');
     const states = (keyring: string, tenant: string): string[] =>
       vault.keyStatus({ keyring, tenant, before: undefined, limit: 10 }).keys.map(({ state }) => state);
     assert.deepEqual(states('second', ''), ['active', 'retired']);
@@ -196,7 +196,7 @@ test('a stored value that was tampered with stays under its key, which stays act
   const profile = await newProfile(t, 'SQLCipher');
   const vault = await profile.open();
   fill(vault, 40);
-  vault.rotateKeys('default', 'operator');
+  await vault.rotateKeys('default', 'operator');
   const reopened = await profile.open({ wrapStore: withOneTampered });
   await reseal(reopened);
   const { state, left, error } = reopened.resealing.progress();
@@ -215,7 +215,7 @@ test('a row that is gone while its key is rotated is tampering, and the old key 
   const open = await profile.open({
     wrapStore: (store) => ({ ...store, rows: (after, limit) => store.rows(after, limit).slice(1) }),
   });
-  open.rotateKeys('default', 'operator');
+  await open.rotateKeys('default', 'operator');
   await reseal(open);
   assert.equal(open.resealing.progress().error?.code, 'INTEGRITY');
   assert.equal(historyOf(open)[1]?.[1], 'active');

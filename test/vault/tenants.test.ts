@@ -31,7 +31,7 @@ describe('a shredded tenant', () => {
     const gone = vault.encrypt(of('t1'), bytes('one'));
     const goneToo = vault.encrypt(of('t1', 'second'), bytes('two'));
     const others = [vault.encrypt(of('t2'), bytes('three')), vault.encrypt(place, bytes('four'))] as const;
-    vault.rotateKeys('default', 'operator');
+    await vault.rotateKeys('default', 'operator');
     const newer = vault.rotateHandle(place, gone);
     const shredded = vault.tenants.shred('t1', undefined, 'operator');
     assert.deepEqual([shredded.keyrings, shredded.keys, shredded.erased], [['default', 'second'], 3, true]);
@@ -57,7 +57,7 @@ describe('a shredded tenant', () => {
       for (const keyring of ['default', 'second']) {
         assert.throws(() => vault.encrypt(of('t1', keyring), bytes('x')), refused);
       }
-      vault.rotateKeys('default', 'operator');
+      await vault.rotateKeys('default', 'operator');
       assert.throws(() => vault.encrypt(of('t1'), bytes('x')), refused);
       vault = await profile.open();
     }
@@ -131,7 +131,7 @@ describe('the wrapped keys of a shredded tenant', () => {
     const vault = await profile.open({ maxTenants: 1_000 });
     const tenants = Array.from({ length: 120 }, (_, at) => `tenant-${at}-${'ü'.repeat(at % 90)}`);
     for (const tenant of tenants) vault.encrypt(of(tenant), bytes('x'));
-    vault.rotateKeys('default', 'operator');
+    await vault.rotateKeys('default', 'operator');
     const targets = tenants.filter((_, at) => at % 3 === 1);
     const kept = tenants.filter((_, at) => at % 3 !== 1);
     const wrapped = targets.flatMap((tenant) => wrappedOf(profile, tenant));

@@ -1,5 +1,5 @@
 import { HushError } from '../../protocol/errors.ts';
-import { fingerprintOf } from './fingerprint.ts';
+import { fingerprintOf } from '../../daemon/stores/fingerprint.ts';
 import {
   rowState,
   type Changes,
@@ -8,7 +8,7 @@ import {
   type RowKey,
   type SecretsStore,
   type StoredRow,
-} from './store.ts';
+} from '../../daemon/stores/store.ts';
 
 /** A store that keeps everything in memory and nothing on the disk: what it holds ends with the process. */
 export function createMemoryStore(): SecretsStore {
