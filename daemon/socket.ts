@@ -1,7 +1,9 @@
-import { chmodSync, lstatSync, unlinkSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
+import { groupId } from '../native/group.ts';
 import { HushError } from '../protocol/errors.ts';
-import { diskError } from './home/disk-errors.ts';
+import type { TransportConfig } from './config/config.ts';
+import { diskError, errnoOf } from './home/disk-errors.ts';
 
 /**
  * Makes sure that the path of the socket is free. A socket file that nobody listens on, left by a crash, is
@@ -39,9 +41,34 @@ function isListening(path: string): Promise<boolean> {
   });
 }
 
-/** Lets nobody but the daemon's own user connect. */
-export function closeSocketToOthers(path: string): void {
-  chmodSync(path, 0o600);
+/**
+ * Lets connect whom the config says: the daemon's own user, a group, or everybody. Throws BAD_REQUEST for a group that
+ * there is not or that the daemon's user may not give the socket to, UNAVAILABLE.
+ */
+export function openSocket(path: string, { socketMode, socketGroup }: TransportConfig): void {
+  try {
+    if (socketGroup !== undefined) chownSync(path, -1, gidOf(socketGroup));
+    chmodSync(path, socketMode);
+  } catch (error) {
+    if (errnoOf(error) !== 'EPERM') throw diskError(`cannot open ${path} to others`, error);
+    throw new HushError('BAD_REQUEST', `transport.socket_group: the daemon's user is not in ${socketGroup}`, {
+      hint: `usermod -aG ${socketGroup} USER, then hush start`,
+      cause: error,
+    });
+  }
+}
+
+/** Throws BAD_REQUEST if the config names a group for the socket that there is not. */
+export function checkSocketGroup({ socketGroup }: TransportConfig): void {
+  if (socketGroup !== undefined) gidOf(socketGroup);
+}
+
+function gidOf(group: string | number): number {
+  const gid = typeof group === 'number' ? group : groupId(group);
+  if (gid !== undefined) return gid;
+  throw new HushError('BAD_REQUEST', `transport.socket_group: there is no group ${group}`, {
+    hint: 'getent group',
+  });
 }
 
 /** Removes the socket's file, if it is still there. Throws UNAVAILABLE. */

@@ -1,8 +1,17 @@
-import { closeSync, readFileSync, readlinkSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  type BigIntStats,
+} from 'node:fs';
 
 import { callFailed, libc } from './libc.ts';
 import { isUsableIdentity, openPeerPidfd, peerCredentials } from './peer-credentials.ts';
 import type { PeerCredentials } from './peer-credentials.ts';
+import { parseUnit } from './systemd-unit.ts';
 
 const POLLIN = 1;
 
@@ -12,10 +21,23 @@ const poll: (descriptors: Uint8Array, count: number, timeout: number) => number 
 
 /** What /proc says of a live process. */
 export interface PeerProcess {
-  /** The path of its executable, as the kernel has it; ` (deleted)` is appended when the file was replaced. */
-  readonly exe: string;
   /** When it started, in clock ticks after boot: with the pid, it names one process for as long as the host runs. */
   readonly startTime: number;
+  /**
+   * Its executable; undefined where this user may not look: for a process of another user that takes root, or
+   * CAP_SYS_PTRACE.
+   */
+  readonly executable: Executable | undefined;
+  /** The systemd unit that it runs in; undefined where it runs in none. */
+  readonly unit: string | undefined;
+}
+
+/** The file that a process runs. */
+export interface Executable {
+  /** Its path, as the kernel has it; ` (deleted)` is appended when the file was replaced. */
+  readonly path: string;
+  /** Equal for the same file with the same bytes: where it lies, how long it is and when it was last changed. */
+  readonly version: string;
 }
 
 /** Who is at the other end, and in which process when that could be proved. */
@@ -55,10 +77,33 @@ export function readPeerProcess(peer: PeerCredentials, pidfd?: number): PeerProc
   const folder = `/proc/${peer.pid}`;
   const startTime = readStartTime(folder);
   const uid = readEffectiveUid(folder);
-  const exe = readExecutable(folder);
-  if (startTime === undefined || exe === undefined || uid !== peer.uid) return undefined;
+  const executable = readExecutable(folder);
+  const unit = readProc(() => parseUnit(readFileSync(`${folder}/cgroup`, 'latin1')));
+  if (startTime === undefined || uid !== peer.uid) return undefined;
   const isAnother = pidfd === undefined ? readStartTime(folder) !== startTime : hasEnded(pidfd);
-  return isAnother ? undefined : { exe, startTime };
+  return isAnother ? undefined : { startTime, executable, unit };
+}
+
+/**
+ * A descriptor of the file that a process runs, which the caller closes; undefined unless it is still the same process
+ * of the same user, running the same file, as when `process` was read.
+ */
+export function openExecutable(peer: PeerCredentials, process: PeerProcess): number | undefined {
+  const folder = `/proc/${peer.pid}`;
+  const fd = readProc(() => openSync(`${folder}/exe`, 'r'));
+  if (fd === undefined) return undefined;
+  const isSame =
+    versionOf(fstatSync(fd, { bigint: true })) === process.executable?.version &&
+    readEffectiveUid(folder) === peer.uid &&
+    readStartTime(folder) === process.startTime;
+  if (isSame) return fd;
+  closeSync(fd);
+  return undefined;
+}
+
+/** See `Executable`. */
+export function versionOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return [dev, ino, size, mtimeNs, ctimeNs].join(':');
 }
 
 /** The start time in the text of /proc/PID/stat (field 22, proc(5)); the name in field 2 may hold anything. */
@@ -92,7 +137,11 @@ const readStartTime = (folder: string): number | undefined =>
 const readEffectiveUid = (folder: string): number | undefined =>
   readProc(() => parseEffectiveUid(readFileSync(`${folder}/status`, 'latin1')));
 
-const readExecutable = (folder: string): string | undefined => readProc(() => readlinkSync(`${folder}/exe`));
+const readExecutable = (folder: string): Executable | undefined =>
+  readProc(() => ({
+    path: readlinkSync(`${folder}/exe`),
+    version: versionOf(statSync(`${folder}/exe`, { bigint: true })),
+  }));
 
 /** /proc answers with an error for a process that ended, or that this user may not look into: both prove nothing. */
 function readProc<T>(read: () => T): T | undefined {

@@ -1,6 +1,15 @@
 import { type Config, type Grant, profileConfigOf } from '../config/config.ts';
+import {
+  compileCryptoRules,
+  compilePathRules,
+  eitherCrypto,
+  eitherPath,
+  type PathRules,
+} from '../config/patterns.ts';
+import { isClientName } from '../../protocol/names.ts';
 import type { Right, SimpleRight } from '../../protocol/rights.ts';
 import type { Identity } from './identity.ts';
+import type { Granted } from './runtime-grants.ts';
 
 /** What one identity may do on one profile; worked out once a connection and config generation. */
 export interface ProfileRights extends Readonly<Record<SimpleRight, boolean>> {
@@ -17,26 +26,82 @@ export interface ProfileRights extends Readonly<Record<SimpleRight, boolean>> {
   mayUseKeyring(keyring: string): boolean;
 }
 
+/** What the rights of an identity follow from, besides the config. */
+export interface Moment {
+  /** Milliseconds since 1970, by a clock that never goes back. */
+  readonly now: number;
+  /** The grants for a time that are in force, of all clients and profiles. */
+  readonly granted: readonly Granted[];
+}
+
 /**
  * The rights of an identity on a profile: all for the owner and operators; status, lock and unlock for a limited
- * peer; the grants and nothing else for a client; none for anybody else, whether the profile exists or not.
+ * peer; the grants and nothing else for a client; none for anybody else, whether the profile exists or not. A profile
+ * that only enrolled clients may use is closed to all others, but for status, lock and unlock by those who are no client.
  */
-export function rightsOf(config: Config, identity: Identity, profile: string): ProfileRights {
+export function rightsOf(config: Config, identity: Identity, profile: string, moment: Moment): ProfileRights {
+  const { requireEnrolled, grants } = profileConfigOf(config, profile);
   switch (identity.kind) {
     case 'owner':
     case 'operator':
-      return everything;
+      return requireEnrolled ? attending : everything;
     case 'limited':
-      return { ...nothing, any: true, status: true, lock: true, unlock: true };
+      return attending;
     case 'client': {
-      const { grants } = profileConfigOf(config, profile);
+      if (requireEnrolled && !identity.enrolled) return nothing;
       const grant = Object.hasOwn(grants, identity.name) ? grants[identity.name] : undefined;
-      return grant === undefined ? nothing : grantedRights(grant);
+      const inForce = grant !== undefined && moment.now < endOf(grant) ? grant : noGrant;
+      const more = moment.granted.filter(
+        (granted) => granted.client === identity.name && granted.profile === profile,
+      );
+      return grantedRights(more.length === 0 ? inForce : withMore(inForce, more));
     }
     case 'stranger':
     case 'unidentified':
       return nothing;
   }
+}
+
+/**
+ * Until when the rights of an identity on a profile stay what they are at `now` if nothing else changes; milliseconds
+ * since 1970.
+ */
+export function rightsLastUntil(config: Config, identity: Identity, profile: string, now: number): number {
+  const { grants } = profileConfigOf(config, profile);
+  const grant =
+    identity.kind === 'client' && Object.hasOwn(grants, identity.name) ? grants[identity.name] : undefined;
+  const end = grant === undefined ? Number.POSITIVE_INFINITY : endOf(grant);
+  return end > now ? end : Number.POSITIVE_INFINITY;
+}
+
+/**
+ * Until when one who granted something for a time may grant on a profile; milliseconds since 1970, `-Infinity` for a
+ * client that may not. The owner and operators always may.
+ */
+export function administersUntil(config: Config, by: string, profile: string): number {
+  if (!isClientName(by)) return Number.POSITIVE_INFINITY;
+  const { grants } = profileConfigOf(config, profile);
+  const grant = Object.hasOwn(grants, by) ? grants[by] : undefined;
+  return grant?.admin === true ? endOf(grant) : Number.NEGATIVE_INFINITY;
+}
+
+function endOf({ until }: Grant): number {
+  return until ?? Number.POSITIVE_INFINITY;
+}
+
+/** A grant, and what was granted besides for a time. `list` narrows: what it shows already stays shown. */
+function withMore(grant: Grant, more: readonly Granted[]): Grant {
+  const patterns = (right: Granted['right']): readonly string[] =>
+    more.filter((granted) => granted.right === right).map(({ pattern }) => pattern);
+  const paths = (right: 'read' | 'write' | 'delete' | 'list'): PathRules => compilePathRules(patterns(right));
+  return {
+    ...grant,
+    read: eitherPath(grant.read, paths('read')),
+    write: eitherPath(grant.write, paths('write')),
+    delete: eitherPath(grant.delete, paths('delete')),
+    list: grant.list === undefined ? undefined : eitherPath(grant.list, paths('list')),
+    crypto: eitherCrypto(grant.crypto, compileCryptoRules(patterns('crypto').map((match) => ({ match })))),
+  };
 }
 
 /** Whether rights cover what an operation needs. */
@@ -59,14 +124,15 @@ export function covers(rights: ProfileRights, right: Right): boolean {
   }
 }
 
-/** The decision of gate 5 for one request: a pure function of the config. */
-export function decide(config: Config, identity: Identity, profile: string, right: Right): 'allow' | 'deny' {
-  return covers(rightsOf(config, identity, profile), right) ? 'allow' : 'deny';
-}
-
-/** Whether an identity has any right on a profile; without one, `status` does not show it. */
-export function hasAnyRight(config: Config, identity: Identity, profile: string): boolean {
-  return rightsOf(config, identity, profile).any;
+/** The decision of gate 5 for one request: a pure function of its arguments. */
+export function decide(
+  config: Config,
+  identity: Identity,
+  profile: string,
+  right: Right,
+  moment: Moment,
+): 'allow' | 'deny' {
+  return covers(rightsOf(config, identity, profile, moment), right) ? 'allow' : 'deny';
 }
 
 const yes = (): boolean => true;
@@ -106,6 +172,28 @@ const nothing: ProfileRights = {
   mayList: no,
   mayCrypt: no,
   mayUseKeyring: no,
+};
+
+/** What those may who are no client and not the owner or an operator in full: see to it that it is open, or closed. */
+const attending: ProfileRights = { ...nothing, any: true, status: true, lock: true, unlock: true };
+
+const noPaths = compilePathRules([]);
+
+/** What a client without a grant, or past the end of its grant, has. */
+const noGrant: Grant = {
+  read: noPaths,
+  write: noPaths,
+  delete: noPaths,
+  list: undefined,
+  crypto: compileCryptoRules([]),
+  keys: false,
+  unlock: false,
+  lock: false,
+  audit: false,
+  admin: false,
+  until: undefined,
+  rate: undefined,
+  burst: undefined,
 };
 
 function grantedRights(grant: Grant): ProfileRights {

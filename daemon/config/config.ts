@@ -1,5 +1,5 @@
 import { type CryptoRules, type PathRules, compileCryptoRules, compilePathRules } from './patterns.ts';
-import type { RawConfig } from './schema.ts';
+import { profileSchema, type RawConfig } from './schema.ts';
 
 /** Bounds of the wire; bytes and milliseconds as the names say. */
 export interface Limits {
@@ -37,6 +37,15 @@ export interface RateConfig {
   readonly unidentifiedBurst: number;
 }
 
+/** How the socket is reached, and what a client that can must seal once more; mode and group take effect at the start. */
+export interface TransportConfig {
+  /** The permission bits of the socket's file. */
+  readonly socketMode: 0o600 | 0o660 | 0o666;
+  /** The group of the socket's file, by name or id. */
+  readonly socketGroup: string | number | undefined;
+  readonly fieldEncryption: boolean;
+}
+
 /** What identifies a client; all conditions that are given must hold. */
 export interface ClientRule {
   readonly name: string;
@@ -45,6 +54,14 @@ export interface ClientRule {
   readonly gid?: number;
   /** The path of the executable, as /proc/PID/exe shows it. */
   readonly exe?: string;
+  /** The SHA-256 of the executable's bytes, in lower-case hex. */
+  readonly sha256?: string;
+  /** The systemd unit that it runs in, as its cgroup shows it. */
+  readonly unit?: string;
+  /** That the handshake proved the key that was enrolled under this name. */
+  readonly enrolled?: true;
+  /** No condition: whether it must seal the values in its messages once more. */
+  readonly fieldEncryption: boolean;
 }
 
 /** What one client may do on one profile; whatever is not granted is denied, and an empty list grants nothing. */
@@ -60,6 +77,8 @@ export interface Grant {
   readonly lock: boolean;
   readonly audit: boolean;
   readonly admin: boolean;
+  /** Past this moment it gives nothing; milliseconds since 1970. */
+  readonly until: number | undefined;
   readonly rate: number | undefined;
   readonly burst: number | undefined;
 }
@@ -72,9 +91,37 @@ export interface RotationConfig {
   readonly afterMessages: number;
 }
 
+/** What locks a profile by itself; undefined and false: that does not. */
+export interface AutolockConfig {
+  /** Seconds since the last operation that passed all gates. */
+  readonly idleSeconds: number | undefined;
+  /** Seconds since the unlock. */
+  readonly ageSeconds: number | undefined;
+  /** Whether it locks when the machine was suspended. */
+  readonly suspend: boolean;
+}
+
+/** How the audit is kept; bytes and days as the names say, 0 for no bound. */
+export interface AuditConfig {
+  readonly onFailure: 'refuse' | 'warn';
+  /** Past this a chain goes on in a new segment. */
+  readonly segmentBytes: number;
+  readonly keepBytes: number;
+  readonly keepDays: number;
+  /** No segment younger than this is given up. */
+  readonly minAgeDays: number;
+}
+
 /** What the config says of one profile. */
 export interface ProfileConfig {
   readonly maxTenants: number;
+  /** Whether only enrolled clients may use it; operators may still ask status, lock and unlock. */
+  readonly requireEnrolled: boolean;
+  /** What is read only after another identity has approved it. */
+  readonly approve: PathRules;
+  /** How long an approval, and a request for one, lives. */
+  readonly approvalSeconds: number;
+  readonly autolock: AutolockConfig;
   readonly rotation: RotationConfig;
   /** By the client's name; an object without a prototype. */
   readonly grants: Readonly<Record<string, Grant>>;
@@ -88,21 +135,21 @@ export interface Config {
   readonly operators: { readonly owner: boolean; readonly uids: readonly number[] };
   /** Argon2id parameters that replace the calibrated ones for new slots. */
   readonly kdf: { readonly memoryMib: number | undefined; readonly passes: number | undefined };
-  readonly audit: { readonly onFailure: 'refuse' | 'warn' };
+  readonly transport: TransportConfig;
+  /** The buckets of unlock attempts: a second, and at once. */
+  readonly unlock: { readonly rate: number; readonly burst: number };
+  readonly audit: AuditConfig;
   readonly clients: readonly ClientRule[];
   /** By the profile's name; an object without a prototype. See `profileConfigOf`. */
   readonly profiles: Readonly<Record<string, ProfileConfig>>;
 }
 
-const defaultMaxTenants = 1_000;
-/** Half of what a key may seal: it never comes to its end without a successor. */
-const defaultRotation: RotationConfig = { afterDays: undefined, afterMessages: 2 ** 31 };
-
 /** What the config says of a profile; one without a section has the defaults and grants nobody anything. */
 export function profileConfigOf(config: Config, profile: string): ProfileConfig {
-  const defaults = { maxTenants: defaultMaxTenants, rotation: defaultRotation };
-  return config.profiles[profile] ?? { ...defaults, grants: mapped({}, grantOf) };
+  return config.profiles[profile] ?? defaultProfile;
 }
+
+const defaultProfile: ProfileConfig = deepFreeze(profileOf(profileSchema.parse({})));
 
 /** Room in a frame besides the plaintext: names, context, the envelope of a batch. */
 const frameOverhead = 65_536;
@@ -140,22 +187,54 @@ export function configOf(raw: RawConfig): Config {
     },
     operators: raw.operators,
     kdf: { memoryMib: raw.kdf.memory_mib, passes: raw.kdf.passes },
-    audit: { onFailure: raw.audit.on_failure },
-    clients: Object.entries(raw.clients).map(([name, { uid, gid, exe }]) => ({
-      name,
-      ...(uid === undefined ? {} : { uid }),
-      ...(gid === undefined ? {} : { gid }),
-      ...(exe === undefined ? {} : { exe }),
-    })),
-    profiles: mapped(raw.profiles, (profile) => ({
-      maxTenants: profile.max_tenants,
-      rotation: {
-        afterDays: profile.keys.rotate_after_days,
-        afterMessages: profile.keys.rotate_after_messages,
-      },
-      grants: mapped(profile.grants, grantOf),
-    })),
+    transport: {
+      socketMode: socketModes[raw.transport.socket_mode],
+      socketGroup: raw.transport.socket_group,
+      fieldEncryption: raw.transport.field_encryption,
+    },
+    unlock: raw.unlock,
+    audit: {
+      onFailure: raw.audit.on_failure,
+      segmentBytes: raw.audit.segment_bytes,
+      keepBytes: raw.audit.keep_bytes,
+      keepDays: raw.audit.keep_days,
+      minAgeDays: raw.audit.min_age_days,
+    },
+    clients: Object.entries(raw.clients).map(([name, client]) => clientOf(name, client)),
+    profiles: mapped(raw.profiles, profileOf),
   });
+}
+
+const socketModes = { '0600': 0o600, '0660': 0o660, '0666': 0o666 } as const;
+
+function clientOf(name: string, raw: RawConfig['clients'][string]): ClientRule {
+  const { uid, gid, exe, sha256, unit, enrolled } = raw;
+  return {
+    name,
+    ...(uid === undefined ? {} : { uid }),
+    ...(gid === undefined ? {} : { gid }),
+    ...(exe === undefined ? {} : { exe }),
+    ...(sha256 === undefined ? {} : { sha256 }),
+    ...(unit === undefined ? {} : { unit }),
+    ...(enrolled === undefined ? {} : { enrolled }),
+    fieldEncryption: raw.field_encryption,
+  };
+}
+
+function profileOf(raw: RawConfig['profiles'][string]): ProfileConfig {
+  return {
+    maxTenants: raw.max_tenants,
+    requireEnrolled: raw.require_enrolled,
+    approve: compilePathRules(raw.approve),
+    approvalSeconds: raw.approval_s,
+    autolock: {
+      idleSeconds: raw.autolock.idle_s,
+      ageSeconds: raw.autolock.age_s,
+      suspend: raw.autolock.suspend,
+    },
+    rotation: { afterDays: raw.keys.rotate_after_days, afterMessages: raw.keys.rotate_after_messages },
+    grants: mapped(raw.grants, grantOf),
+  };
 }
 
 function grantOf(raw: RawConfig['profiles'][string]['grants'][string]): Grant {
@@ -170,6 +249,7 @@ function grantOf(raw: RawConfig['profiles'][string]['grants'][string]): Grant {
     lock: raw.lock,
     audit: raw.audit,
     admin: raw.admin,
+    until: raw.until,
     rate: raw.rate,
     burst: raw.burst,
   };

@@ -18,24 +18,41 @@ interface Cursor {
   readonly places: Place[];
 }
 
+/** Where a value stands, or the nearest that is written of it. */
+export interface FoundLine {
+  /** From 1. */
+  readonly line: number;
+  /** How many keys of the path are written there; the rest of it is not in the text. */
+  readonly depth: number;
+}
+
+/** No key of a config lies deeper; what does is found by the table around it. */
+const deepest = 12;
+
 /**
- * The number of the line, from 1, where the value at `path` stands: its own, else the first one below it, else that
- * of the nearest table around it; undefined if not even that is written. The text is valid TOML.
+ * The line where the value at `path` stands: its own, else the first one below it, else that of the nearest table
+ * around it; undefined if not even that is written. The text is valid TOML.
  */
-export function lineFinder(text: string): (path: KeyPath) => number | undefined {
-  const places = placesIn(text);
+export function lineFinder(text: string): (path: KeyPath) => FoundLine | undefined {
+  const lines = new Map<string, number>();
+  for (const { path, line } of placesIn(text)) {
+    for (let depth = Math.min(path.length, deepest); depth > 0; depth -= 1) {
+      const key = keyOf(path, depth);
+      if (lines.has(key)) break;
+      lines.set(key, line);
+    }
+  }
   return (path) => {
-    for (let length = path.length; length > 0; length -= 1) {
-      const wanted = path.slice(0, length);
-      const found = places.find((place) => startsWith(place.path, wanted));
-      if (found !== undefined) return found.line;
+    for (let depth = Math.min(path.length, deepest); depth > 0; depth -= 1) {
+      const line = lines.get(keyOf(path, depth));
+      if (line !== undefined) return { line, depth };
     }
     return undefined;
   };
 }
 
-function startsWith(path: KeyPath, start: KeyPath): boolean {
-  return start.every((key, index) => path[index] === key);
+function keyOf(path: KeyPath, depth: number): string {
+  return JSON.stringify(path.slice(0, depth));
 }
 
 function placesIn(text: string): readonly Place[] {

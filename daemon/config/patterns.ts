@@ -76,6 +76,29 @@ export function compilePathRules(patterns: readonly string[]): PathRules {
   };
 }
 
+/** What either of two matches. */
+export function eitherPath(first: PathRules, second: PathRules): PathRules {
+  if (first.patterns.length === 0 || second.patterns.length === 0) {
+    return first.patterns.length === 0 ? second : first;
+  }
+  return {
+    patterns: [...first.patterns, ...second.patterns],
+    matches: (path) => first.matches(path) || second.matches(path),
+  };
+}
+
+/** What either of two matches. */
+export function eitherCrypto(first: CryptoRules, second: CryptoRules): CryptoRules {
+  if (first.rules.length === 0 || second.rules.length === 0) {
+    return first.rules.length === 0 ? second : first;
+  }
+  return {
+    rules: [...first.rules, ...second.rules],
+    matches: (...value) => first.matches(...value) || second.matches(...value),
+    reachesKeyring: (keyring) => first.reachesKeyring(keyring) || second.reachesKeyring(keyring),
+  };
+}
+
 /** Compiles rules whose patterns `cryptoPatternProblem` has passed. */
 export function compileCryptoRules(rules: readonly CryptoRule[]): CryptoRules {
   const forAllTenants = compileGlobs(rules.filter(({ tenants }) => tenants === undefined).map(cryptoParts));

@@ -1,6 +1,7 @@
 import { HushError } from '../../protocol/errors.ts';
 import { operations, type GateName } from '../../protocol/operations.ts';
-import { accessGate } from './access.ts';
+import { accessGate, enrolmentDenial } from './access.ts';
+import { approvalGate } from './approval.ts';
 import type { Gate, GateCall, GatePeer, GateState } from './gate.ts';
 import { identityGate } from './identity.ts';
 import { lockGate } from './lock.ts';
@@ -15,6 +16,7 @@ const gates: readonly (readonly [GateName, Gate])[] = [
   ['identity', identityGate],
   ['rate', rateGate],
   ['access', accessGate],
+  ['approval', approvalGate],
   ['name', nameGate],
 ];
 
@@ -34,7 +36,12 @@ export function firstDenial(call: GateCall, peer: GatePeer, state: GateState): H
   const passed = gatesOf.get(call.name);
   if (passed === undefined) return new HushError('BAD_REQUEST');
   if (!peer.identified || (call.profile !== undefined && !peer.hasAnyRight(call.profile))) {
-    return rateGate(call, peer, state) ?? identityGate(call, peer, state) ?? new HushError('ACCESS_DENIED');
+    return (
+      rateGate(call, peer, state) ??
+      identityGate(call, peer, state) ??
+      enrolmentDenial(call, peer) ??
+      new HushError('ACCESS_DENIED')
+    );
   }
   for (const gate of passed) {
     const denial = gate(call, peer, state);

@@ -1,22 +1,27 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { identify, type Identity } from '../../daemon/access/identity.ts';
+import { identify, turnsOnSha256, type Identity, type PeerFacts } from '../../daemon/access/identity.ts';
 import { parseConfig } from '../../daemon/config/parse.ts';
 
 const daemonUid = 1000;
 const node = '/usr/bin/node';
 
-const who = (
-  config: string,
-  peer: { pid?: number; uid?: number; gid?: number; exe?: string | undefined } = {},
-): Identity => {
-  const { pid = 77, uid = daemonUid, gid = 100 } = peer;
-  return identify({ pid, uid, gid }, 'exe' in peer ? peer.exe : node, daemonUid, parseConfig(config));
+const who = (config: string, peer: Partial<PeerFacts> = {}, enrolled: readonly string[] = []): Identity => {
+  const facts = { pid: 77, uid: daemonUid, gid: 100, exe: node, ...peer };
+  return identify(facts, { daemonUid, config: parseConfig(config), enrolledNames: new Set(enrolled) });
 };
 
 describe('identity', () => {
   test('the own uid is the owner', () => {
-    const expected = { kind: 'owner', name: 'owner', pid: 77, uid: 1000, gid: 100, exe: node };
+    const expected = {
+      kind: 'owner',
+      name: 'owner',
+      pid: 77,
+      uid: 1000,
+      gid: 100,
+      enrolled: false,
+      exe: node,
+    };
     assert.deepEqual(who(''), expected);
   });
 
@@ -71,5 +76,59 @@ describe('identity', () => {
     const config = `[clients.a]\nuid = 1000\n[clients.b]\ngid = 100`;
     assert.equal(who(config).kind, 'stranger');
     assert.equal(who(config, { gid: 1 }).name, 'a');
+  });
+
+  test('A12: the hash of the executable and the unit are conditions like the others, and what is not known never holds', () => {
+    const sha256 = 'ab'.repeat(32);
+    const config = `[clients.a]\nsha256 = '${sha256.toUpperCase()}'\nunit = 'shop.service'\n[clients.wide]\nuid = 5`;
+    assert.equal(who(config, { uid: 5, sha256, unit: 'shop.service' }).name, 'a');
+    assert.equal(who(config, { uid: 5, sha256, unit: 'other.service' }).name, 'wide');
+    assert.equal(who(config, { uid: 5, sha256 }).name, 'wide');
+    assert.equal(who(config, { uid: 5, sha256: 'cd'.repeat(32), unit: 'shop.service' }).name, 'wide');
+    assert.equal(who(config, { uid: 5, unit: 'shop.service' }).name, 'wide');
+  });
+
+  test('the hash is asked for where an entry turns on it, and only then', () => {
+    const facts = { pid: 77, uid: 5, gid: 100, exe: node };
+    const asked = (config: string, more: Partial<PeerFacts> = {}): boolean =>
+      turnsOnSha256({ ...facts, ...more }, parseConfig(config));
+    const sha256 = `sha256 = '${'ab'.repeat(32)}'`;
+    assert.equal(asked(`[clients.a]\n${sha256}`), true);
+    assert.equal(asked(`[clients.a]\nuid = 5\nenrolled = true\n${sha256}`), true, 'a handshake may follow');
+    assert.equal(asked(`[clients.a]\nuid = 6\n${sha256}`), false);
+    assert.equal(asked('[clients.a]\nuid = 5'), false);
+    assert.equal(asked(`[clients.a]\n${sha256}`, { uid: 65534 }), false);
+  });
+});
+
+describe('an enrolled client', () => {
+  test('is that client, with or without an entry, whoever the kernel says it is', () => {
+    for (const peer of [{ uid: 5 }, { uid: daemonUid }, { uid: 0 }, { pid: 0, uid: 65534 }]) {
+      const { kind, name, enrolled } = who('[operators]\nuids = [0]', { ...peer, enrolled: 'shop' }, [
+        'shop',
+      ]);
+      assert.deepEqual([kind, name, enrolled], ['client', 'shop', true]);
+    }
+    const entries = '[clients.shop]\nenrolled = true\n[clients.other]\nuid = 5\ngid = 100';
+    assert.equal(who(entries, { uid: 5, enrolled: 'shop' }, ['shop']).name, 'shop');
+  });
+
+  test('is a stranger where not all holds that its entry asks for', () => {
+    const entry = `[clients.shop]\nenrolled = true\nuid = 5\nunit = 'shop.service'`;
+    const enrolled = 'shop';
+    assert.equal(who(entry, { uid: 5, unit: 'shop.service', enrolled }, ['shop']).name, 'shop');
+    assert.equal(who(entry, { uid: 5, enrolled }, ['shop']).kind, 'stranger');
+    const { kind, enrolled: proved } = who(entry, { uid: daemonUid, enrolled }, ['shop']);
+    assert.deepEqual([kind, proved], ['stranger', false]);
+  });
+
+  test('is matched by its key alone: its entry fits nobody else, said so or not', () => {
+    for (const entry of ['[clients.shop]\nuid = 5\nenrolled = true', '[clients.shop]\nuid = 5']) {
+      assert.equal(who(entry, { uid: 5 }, ['shop']).kind, 'stranger');
+    }
+    assert.equal(who('[clients.shop]\nuid = 5\nenrolled = true', { uid: 5 }).kind, 'stranger');
+    assert.equal(who('[clients.shop]\nuid = 5', { uid: 5 }).name, 'shop');
+    const entries = `[clients.shop]\nuid = 5\nexe = '${node}'\n[clients.wide]\nuid = 5`;
+    assert.equal(who(entries, { uid: 5 }, ['shop']).name, 'wide');
   });
 });

@@ -48,7 +48,18 @@ describe('a config', () => {
     });
     assert.deepEqual(config.operators, { owner: true, uids: [] });
     assert.deepEqual(config.kdf, { memoryMib: undefined, passes: undefined });
-    assert.equal(config.audit.onFailure, 'refuse');
+    assert.deepEqual(config.transport, { socketMode: 0o600, socketGroup: undefined, fieldEncryption: false });
+    assert.deepEqual(config.unlock, { rate: 5, burst: 10 });
+    assert.deepEqual(config.audit, {
+      onFailure: 'refuse',
+      segmentBytes: 67_108_864,
+      keepBytes: 1_073_741_824,
+      keepDays: 0,
+      minAgeDays: 90,
+    });
+    const { requireEnrolled, approve, approvalSeconds, autolock } = profileConfigOf(config, 'any');
+    assert.deepEqual([requireEnrolled, approve.patterns, approvalSeconds], [false, [], 300]);
+    assert.deepEqual(autolock, { idleSeconds: undefined, ageSeconds: undefined, suspend: false });
     assert.deepEqual(config.clients, []);
     assert.equal(profileConfigOf(config, 'any').maxTenants, 1_000);
     const usual = { afterDays: undefined, afterMessages: 2 ** 31 };
@@ -75,12 +86,34 @@ describe('a config', () => {
       passes = 3
       [audit]
       on_failure = 'warn'
+      segment_bytes = 4096
+      keep_bytes = 8192
+      keep_days = 400
+      min_age_days = 30
+      [transport]
+      socket_mode = '0660'
+      socket_group = 'hush'
+      field_encryption = true
+      [unlock]
+      rate = 1
+      burst = 2
       [clients.platform]
       uid = 1001
       gid = 1002
       exe = '/usr/bin/node'
+      sha256 = '${'Ab'.repeat(32)}'
+      unit = 'shop@1.service'
+      enrolled = true
+      field_encryption = true
       [profiles.default]
       max_tenants = 5
+      require_enrolled = true
+      approve = ['global/prod.*']
+      approval_s = 60
+      [profiles.default.autolock]
+      idle_s = 900
+      age_s = 28800
+      suspend = true
       [profiles.default.keys]
       rotate_after_days = 90
       rotate_after_messages = 1000000
@@ -95,6 +128,7 @@ describe('a config', () => {
       lock = true
       audit = true
       admin = true
+      until = 2026-12-31T01:00:00+01:00
       rate = 10
       burst = 20
     `);
@@ -103,8 +137,31 @@ describe('a config', () => {
     assert.equal(config.cache.ttlSeconds, 0);
     assert.deepEqual(config.operators, { owner: false, uids: [1000, 0] });
     assert.deepEqual(config.kdf, { memoryMib: 64, passes: 3 });
-    assert.equal(config.audit.onFailure, 'warn');
-    assert.deepEqual(config.clients, [{ name: 'platform', uid: 1001, gid: 1002, exe: '/usr/bin/node' }]);
+    assert.deepEqual(config.audit, {
+      onFailure: 'warn',
+      segmentBytes: 4_096,
+      keepBytes: 8_192,
+      keepDays: 400,
+      minAgeDays: 30,
+    });
+    assert.deepEqual(config.transport, { socketMode: 0o660, socketGroup: 'hush', fieldEncryption: true });
+    assert.deepEqual(config.unlock, { rate: 1, burst: 2 });
+    assert.deepEqual(config.clients, [
+      {
+        name: 'platform',
+        uid: 1001,
+        gid: 1002,
+        exe: '/usr/bin/node',
+        sha256: 'ab'.repeat(32),
+        unit: 'shop@1.service',
+        enrolled: true,
+        fieldEncryption: true,
+      },
+    ]);
+    const profile = profileConfigOf(config, 'default');
+    assert.deepEqual([profile.requireEnrolled, profile.approvalSeconds], [true, 60]);
+    assert.ok(profile.approve.matches('global/prod.db') && !profile.approve.matches('global/production'));
+    assert.deepEqual(profile.autolock, { idleSeconds: 900, ageSeconds: 28_800, suspend: true });
     const { maxTenants, rotation, grants } = profileConfigOf(config, 'default');
     const grant = grants['platform'];
     assert.equal(maxTenants, 5);
@@ -116,6 +173,7 @@ describe('a config', () => {
     ]);
     assert.deepEqual([grant.keys, grant.unlock, grant.lock, grant.audit, grant.admin], Array(5).fill(true));
     assert.deepEqual([grant.rate, grant.burst], [10, 20]);
+    assert.equal(grant.until, Date.parse('2026-12-31T00:00:00Z'));
   });
 
   test('a larger plaintext enlarges the frame and the backlog that were not given', () => {
@@ -137,6 +195,8 @@ describe('a config', () => {
     assert.equal(config.profiles['p']?.grants['constructor'], undefined);
   });
 });
+
+const grants = '[clients.a]\nuid = 1\n[profiles.p.grants.a]\n';
 
 describe('a config is refused, by key and line,', () => {
   const cases: readonly (readonly [string, string, RegExp])[] = [
@@ -184,15 +244,81 @@ describe('a config is refused, by key and line,', () => {
     ['with a bad profile name', '[profiles."a.b"]', /^1 profiles\."a\.b" must be 1-64/],
     ['with __proto__', '[clients.__proto__]\nuid = 1', /__proto__|unsafe/i],
     [
-      'with a grant for nobody',
-      '[profiles.p.grants.a]\nlock = true',
-      /^1 profiles\.p\.grants\.a .*\[clients\.a\]/,
-    ],
-    [
       'with a client that is another by a new name',
       '[clients.a]\nuid = 1\n[clients.b]\nuid = 1',
       /^3 clients\.b matches the same peers as clients\.a/,
     ],
+    [
+      'with a client that is told by nothing',
+      '[clients.a]\nfield_encryption = true',
+      /^1 clients\.a must have at least one of uid, gid, exe, sha256, unit, enrolled/,
+    ],
+    ['with half a hash', "[clients.a]\nsha256 = 'abc'", /^2 clients\.a\.sha256 must be the 64 hex digits/],
+    [
+      'with a unit that is a slice',
+      "[clients.a]\nunit = 'a.slice'",
+      /^2 clients\.a\.unit must be the name of/,
+    ],
+    [
+      'with a path for a unit',
+      "[clients.a]\nunit = 'x/a.service'",
+      /^2 clients\.a\.unit must be the name of/,
+    ],
+    [
+      'with a client not enrolled',
+      '[clients.a]\nenrolled = false',
+      /^2 clients\.a\.enrolled must be true, or be/,
+    ],
+    [
+      'with a socket for all but its user',
+      "[transport]\nsocket_mode = '0066'",
+      /^2 transport\.socket_mode must be/,
+    ],
+    ['with a mode that is a number', '[transport]\nsocket_mode = 0o600', /^2 transport\.socket_mode must be/],
+    [
+      'with a group that nothing is given to',
+      "[transport]\nsocket_group = 'hush'",
+      /^2 transport\.socket_group means something with socket_mode = '0660' alone/,
+    ],
+    [
+      'with an audit smaller than a part of it',
+      '[audit]\nsegment_bytes = 8192\nkeep_bytes = 4096',
+      /^3 audit\.keep_bytes is less than one segment/,
+    ],
+    [
+      'with an audit that must go before it may',
+      '[audit]\nkeep_days = 30',
+      /^2 audit\.keep_days is less than min_age_days \(90\)/,
+    ],
+    [
+      'with an end in quotes',
+      `${grants}until = '2026-12-31T00:00:00Z'`,
+      /^4 profiles\.p\.grants\.a\.until must be a/,
+    ],
+    [
+      'with an end by local time',
+      `${grants}until = 2026-12-31T00:00:00`,
+      /^4 profiles\.p\.grants\.a\.until must be/,
+    ],
+    [
+      'with a day for an end',
+      `${grants}until = 2026-12-31`,
+      /^4 profiles\.p\.grants\.a\.until must be a date, a/,
+    ],
+    ['with an end that is no day', `${grants}until = 2026-02-30T25:00:00Z`, /^4 /],
+    [
+      'with a pattern to approve that is none',
+      "[profiles.p]\napprove = ['prod*']",
+      /^2 profiles\.p\.approve\.0 must/,
+    ],
+    ['with a way out of its folder', "include = ['../x.toml']", /^1 include\.0 must be a path below/],
+    ['with an absolute include', "include = ['/etc/x.toml']", /^1 include\.0 must be a path below/],
+    [
+      'with a star in a folder',
+      "include = ['*/x.toml']",
+      /^1 include\.0 must have '\*' in its last part only/,
+    ],
+    ['with an include that is no list', "include = 'x.toml'", /^1 include must be a list/],
     ['with a frame too small', '[limits]\nframe_bytes = 70000', /^2 limits\.frame_bytes is too small for/],
     [
       'with a backlog too small',
@@ -206,7 +332,6 @@ describe('a config is refused, by key and line,', () => {
     });
   }
 
-  const grants = '[clients.a]\nuid = 1\n[profiles.p.grants.a]\n';
   for (const pattern of [
     'global*',
     '**',

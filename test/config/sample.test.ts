@@ -5,7 +5,7 @@ import { parseConfig } from '../../daemon/config/parse.ts';
 
 const sample = readFileSync(new URL('../../contrib/config.toml', import.meta.url), 'utf8');
 /** Keys without a default in the config itself: what they say is what happens when they are not given. */
-const measured = /^# (frame_bytes|write_backlog_bytes|memory_mib|passes) = /;
+const measured = /^# (frame_bytes|write_backlog_bytes|memory_mib|passes|socket_group) = /;
 
 test('the sample config as it is changes nothing', () => {
   assert.deepEqual(parseConfig(sample), parseConfig(''));
@@ -24,6 +24,10 @@ test('each default that the sample config names is the default', () => {
 test('the clients and grants of the sample config are such', () => {
   const [, rules = ''] = sample.split('but the slash.\n');
   const config = parseConfig(rules.replaceAll(/^# ?/gm, ''));
-  assert.deepEqual(config.clients, [{ name: 'shop', uid: 1001, exe: '/usr/bin/node' }]);
+  const [shop] = config.clients;
+  assert.deepEqual(
+    [shop?.name, shop?.uid, shop?.exe, shop?.unit],
+    ['shop', 1001, '/usr/bin/node', 'shop.service'],
+  );
   assert.ok(config.profiles['default']?.grants['shop']?.read.matches('global/db-main'));
 });

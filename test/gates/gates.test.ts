@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Identity } from '../../daemon/access/identity.ts';
 import { accessGate } from '../../daemon/gates/access.ts';
+import { approvalGate } from '../../daemon/gates/approval.ts';
 import { createBuckets } from '../../daemon/gates/buckets.ts';
 import type { GateCall, GatePeer, GateState, ProfileState } from '../../daemon/gates/gate.ts';
 import { identityGate } from '../../daemon/gates/identity.ts';
@@ -19,14 +21,21 @@ const call = (given: Partial<GateCall> = {}): GateCall => ({
   right: { kind: 'read', path: 'global/a' },
   ...given,
 });
+const owner: Identity = { kind: 'owner', name: 'owner', pid: 1, uid: 1000, gid: 1000, enrolled: false };
 const peer = (given: Partial<GatePeer> = {}): GatePeer => ({
   identified: true,
+  identity: owner,
+  lacksFields: false,
+  lacksEnrolment: () => false,
   allows: () => true,
   hasAnyRight: () => true,
   takeToken: () => 0,
   ...given,
 });
-const state = (profileState: ProfileState): GateState => ({ profileState: () => profileState });
+const state = (profileState: ProfileState, approval: GateState['approval'] = () => undefined): GateState => ({
+  profileState: () => profileState,
+  approval,
+});
 const fault = new HushError('INVALID_NAME');
 
 describe('the lock gate', () => {
@@ -56,9 +65,35 @@ describe('the profile gate', () => {
   });
 });
 
+test('A4: a profile that is missing or unknown to the caller has no unlock bucket of its own', () => {
+  const taken: unknown[] = [];
+  const takeToken: GatePeer['takeToken'] = (profile, use) => {
+    taken.push([profile, use]);
+    return 0;
+  };
+  const unlock = call({ name: 'unlock', right: { kind: 'unlock' } });
+  rateGate({ ...unlock, hasPassphrase: true }, peer({ takeToken }), state('locked'));
+  rateGate(unlock, peer({ takeToken }), state('locked'));
+  rateGate(unlock, peer({ takeToken }), state('missing'));
+  rateGate(unlock, peer({ takeToken, hasAnyRight: () => false }), state('locked'));
+  assert.deepEqual(taken, [
+    ['default', 'unlock'],
+    ['default', 'unlock by key'],
+    [undefined, 'unlock by key'],
+    [undefined, 'unlock by key'],
+  ]);
+});
+
 test('the identity gate denies whom the kernel does not name', () => {
   assert.equal(identityGate(call(), peer({ identified: false }), state('unlocked'))?.code, 'UNIDENTIFIED');
   assert.equal(identityGate(call(), peer(), state('unlocked')), undefined);
+});
+
+test('the identity gate denies who sends values in the clear where that is not wanted, and says what to do', () => {
+  const denial = identityGate(call(), peer({ lacksFields: true }), state('unlocked'));
+  assert.equal(denial?.code, 'ACCESS_DENIED');
+  assert.match(denial.message, /field encryption/);
+  assert.match(denial.hint, /fieldEncryption/);
 });
 
 test('the rate gate denies an empty bucket, and says how long to wait', () => {
@@ -75,6 +110,53 @@ test('the access gate denies a right that is not granted, and asks for none wher
   assert.equal(accessGate(call(), peer(), state('unlocked')), undefined);
 });
 
+test('the access gate tells who lacks only an enrolled key how to get one', () => {
+  const operator = peer({ allows: () => false, lacksEnrolment: (profile) => profile === 'default' });
+  const denial = accessGate(call(), operator, state('unlocked'));
+  assert.equal(denial?.code, 'ACCESS_DENIED');
+  assert.match(denial.message, /default serves enrolled clients only/);
+  assert.match(denial.hint, /hush client add/);
+  assert.doesNotMatch(
+    accessGate(call({ profile: 'p' }), operator, state('unlocked'))?.message ?? '',
+    /enrolled/,
+  );
+  const client = peer({ hasAnyRight: () => false, lacksEnrolment: () => true });
+  assert.match(firstDenial(call(), client, state('locked'))?.message ?? '', /enrolled clients only/);
+  assert.doesNotMatch(
+    firstDenial(call(), peer({ hasAnyRight: () => false }), state('locked'))?.message ?? '',
+    /enrolled/,
+  );
+});
+
+describe('the approval gate', () => {
+  const waiting = new HushError('APPROVAL_PENDING');
+  const pending = state('unlocked', () => waiting);
+  test('denies a read, of whatever operation, for as long as its approval is pending', () => {
+    assert.equal(approvalGate(call(), peer(), pending), waiting);
+    assert.equal(approvalGate(call({ name: 'secret.list' }), peer(), pending), waiting);
+    assert.equal(approvalGate(call(), peer(), state('unlocked')), undefined);
+  });
+  test('asks for the caller by the name that the daemon knows it by', () => {
+    const asked: unknown[] = [];
+    const noting = state('unlocked', (...given) => {
+      asked.push(given);
+      return undefined;
+    });
+    approvalGate(call(), peer(), noting);
+    assert.deepEqual(asked, [['default', 'global/a', owner]]);
+  });
+  test('has nothing to say of what is no read, of no profile, or of what is no path', () => {
+    const others: Partial<GateCall>[] = [
+      { right: { kind: 'write', path: 'global/a' } },
+      { right: { kind: 'admin' } },
+      { right: undefined },
+      { profile: undefined },
+      { pathFault: fault },
+    ];
+    for (const other of others) assert.equal(approvalGate(call(other), peer(), pending), undefined);
+  });
+});
+
 test('the name gate denies what is wrong with a name', () => {
   assert.equal(nameGate(call({ pathFault: fault }), peer(), state('unlocked')), fault);
   assert.equal(nameGate(call({ profileFault: fault }), peer(), state('unlocked')), fault);
@@ -83,13 +165,15 @@ test('the name gate denies what is wrong with a name', () => {
 
 describe('the order of the gates', () => {
   const everythingWrong = { pathFault: fault };
+  const pending = state('unlocked', () => new HushError('APPROVAL_PENDING'));
   const deniedPeer = peer({ takeToken: () => 5, allows: () => false });
-  test('is lock, profile, rate, access, name', () => {
+  test('is lock, profile, rate, access, approval, name', () => {
     const codes = [
       firstDenial(call(everythingWrong), deniedPeer, state('locked')),
       firstDenial(call(everythingWrong), deniedPeer, state('inactive')),
       firstDenial(call(everythingWrong), deniedPeer, state('unlocked')),
       firstDenial(call(everythingWrong), peer({ allows: () => false }), state('unlocked')),
+      firstDenial(call(), peer(), pending),
       firstDenial(call(everythingWrong), peer(), state('unlocked')),
       firstDenial(call(), peer(), state('unlocked')),
     ].map((denial) => denial?.code);
@@ -98,6 +182,7 @@ describe('the order of the gates', () => {
       'PROFILE_INACTIVE',
       'RATE_LIMITED',
       'ACCESS_DENIED',
+      'APPROVAL_PENDING',
       'INVALID_NAME',
       undefined,
     ]);
@@ -149,11 +234,16 @@ describe('token buckets', () => {
     while (buckets.take('a', rate) === 0);
     assert.equal(buckets.take('b', rate), 0);
   });
-  test('are bounded in number: the one longest unused makes room', () => {
-    const buckets = createBuckets(2, () => 0);
+  test('A4: are bounded in number, and make room only when they are full again: no other owner resets one', () => {
+    let now = 0;
+    const buckets = createBuckets(2, () => now);
     while (buckets.take('a', rate) === 0);
-    buckets.take('b', rate);
-    buckets.take('c', rate);
+    while (buckets.take('b', rate) === 0);
+    for (let index = 0; index < 100; index += 1) buckets.take(`c${index}`, rate);
+    assert.notEqual(buckets.take('a', rate), 0);
+    assert.notEqual(buckets.take('c-new', rate), 0, 'those without a bucket of their own share one');
+    now += 200;
+    assert.equal(buckets.take('c-new', rate), 0);
     assert.equal(buckets.take('a', rate), 0);
   });
 });

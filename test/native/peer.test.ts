@@ -63,7 +63,7 @@ describe('the peer of a socket', () => {
       { pid: identity.pid, uid: identity.uid, gid: identity.gid },
       { ...self, pid: child.pid },
     );
-    assert.equal(identity.process.exe, realpathSync(process.execPath));
+    assert.equal(identity.process.executable?.path, realpathSync(process.execPath));
     assert.equal(
       identity.process.startTime,
       parseStartTime(readFileSync(`/proc/${child.pid}/stat`, 'latin1')),
@@ -161,6 +161,6 @@ describe('the text of /proc', () => {
   test('gives the effective uid', () => {
     assert.equal(parseEffectiveUid('Name:\tx\nUid:\t1000\t1001\t1002\t1003\n'), 1001);
     assert.equal(parseEffectiveUid(readFileSync('/proc/self/status', 'latin1')), self.uid);
-    assert.equal(readlinkSync('/proc/self/exe'), readPeerProcess(self)?.exe);
+    assert.equal(readlinkSync('/proc/self/exe'), readPeerProcess(self)?.executable?.path);
   });
 });
