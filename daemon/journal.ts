@@ -1,7 +1,10 @@
 import { HushError, type ErrorCode } from '../protocol/errors.ts';
 import type { Chain } from './audit/chain.ts';
+import { createCounts } from './audit/counts.ts';
 import { processPrefix } from './audit/opening.ts';
 import type { AuditEntry } from './audit/records.ts';
+import type { ChainKeys } from './audit/retention.ts';
+import type { AuditConfig } from './config/config.ts';
 import type { Buckets } from './gates/buckets.ts';
 import type { Call } from './operations/call.ts';
 import type { Peer } from './peer.ts';
@@ -19,8 +22,12 @@ export interface Journal {
   ): void;
   /** Notes a request that could not be read, or that may not even ask. */
   noteUnread(peer: Peer, error: HushError): void;
-  /** Notes something that no request asked for: start, stop, reload, the unlock at start. */
-  noteEvent(event: string, detail?: AuditEntry['detail'], profile?: string): void;
+  /** Notes that a connection was greeted. */
+  noteGreeting(peer: Peer): void;
+  /** Notes how a handshake ended; without error, as whom it has proved. */
+  noteHandshake(peer: Peer, error: HushError | undefined): void;
+  /** Notes something that no request asked for: start, stop, reload, the unlock at start; `code`: why it failed. */
+  noteEvent(event: string, detail?: AuditEntry['detail'], profile?: string, code?: ErrorCode): void;
   /** Throws UNAVAILABLE while the audit cannot be written and the config says to refuse then. */
   requireWritable(): void;
   /** Writes what was noted, and a seal after each change. A failure is kept for `failure`. */
@@ -29,17 +36,26 @@ export interface Journal {
   failure(): HushError | undefined;
   /** Puts what was written on the disk. */
   sync(): Promise<void>;
-  /** Once a second: counts what was left out, seals what is unsealed, and keeps the heads in the vaults. */
+  /**
+   * Once a second: counts what was left out, seals what is unsealed, keeps the heads in the vaults, and begins the next
+   * file of each chain whose file is long enough.
+   */
   tick(): Promise<void>;
 }
 
 /** A chain and, while its profile is unlocked, how to seal it and where its head is kept. */
 export interface JournalChain {
   readonly chain: Chain;
+  /** Whose it is; undefined for the daemon's own. */
+  readonly profile: string | undefined;
   /** Whether the profile is unlocked, so that its chain can be sealed. */
   canSeal(): boolean;
-  /** Appends a seal with the vault's commit counter, and writes. */
+  /** Appends a seal with the vault's commit counter and the end of the daemon's own chain. */
   seal(): void;
+  /** Whether that end has moved since the last seal. */
+  isBehindDaemon(): boolean;
+  /** The keys that can vouch for the chain; undefined while all are locked up. */
+  keys(): ChainKeys | undefined;
   /** Tells the vault which record is on the disk now, for its next commit, or at once. */
   keepHead(atOnce: boolean): void;
 }
@@ -48,7 +64,7 @@ interface JournalParts {
   /** The chain of a profile that exists, else the daemon's. */
   readonly chainOf: (profile: string | undefined) => JournalChain;
   readonly chains: () => Iterable<JournalChain>;
-  readonly onFailure: () => 'refuse' | 'warn';
+  readonly config: () => Pick<AuditConfig, 'onFailure' | 'segmentBytes'>;
   readonly log: Logger;
   /** Meters the records of denials and the log of all refusals, so that a flood of them costs a bounded amount. */
   readonly meter: Buckets;
@@ -57,27 +73,32 @@ interface JournalParts {
 /** Records of denials that one identity may cause: a second, and at once. The rest is counted. */
 const refusalRate = { rate: 10, burst: 200 };
 
-/** Identities whose denials are counted apart; past that they are counted together. */
-const maxCounted = 256;
+/** So many records at most come between two seals. */
+const mostUnsealed = 1_000;
 
 /** A journal over the chains. */
 export function createJournal(parts: JournalParts): Journal {
   const dirty = new Set<JournalChain>();
   const unsynced = new Set<JournalChain>();
   const changed = new Set<JournalChain>();
-  const leftOut = new Map<string, number>();
+  const leftOut = createCounts();
+  /** Chains that could not go on in another file when that was tried last. */
+  const stuck = new WeakSet<Chain>();
   const self = processPrefix();
   let failed: HushError | undefined;
   let misplaced: HushError | undefined;
 
-  const countLeftOut = (client: string): void => {
-    const name = leftOut.has(client) || leftOut.size < maxCounted ? client : 'others';
-    leftOut.set(name, (leftOut.get(name) ?? 0) + 1);
-  };
-
   const append = (to: JournalChain, entry: AuditEntry): void => {
     to.chain.append(entry);
     dirty.add(to);
+    if (to.chain.unsealed() >= mostUnsealed && to.canSeal()) to.seal();
+  };
+
+  const appendFor = (profile: string | undefined, entry: AuditEntry): void => {
+    const chains = new Set([parts.chainOf(profile)]);
+    // The profile is locked then, and nothing vouches for its record; the daemon's chain is vouched for by others.
+    if (entry.event === 'unlock' && entry.outcome !== 'ok') chains.add(parts.chainOf(undefined));
+    for (const to of chains) append(to, entry);
   };
 
   const refusal = (
@@ -90,7 +111,7 @@ export function createJournal(parts: JournalParts): Journal {
     const outcome = denials.has(error.code) ? 'denied' : 'failed';
     const isMetered = parts.meter.take(peer.identity.name, refusalRate) !== 0;
     if (isMetered && outcome === 'denied') {
-      countLeftOut(peer.identity.name);
+      leftOut.add('denials.counted', peer.identity.name);
       return;
     }
     if (!isMetered) {
@@ -103,14 +124,7 @@ export function createJournal(parts: JournalParts): Journal {
         profile,
       });
     }
-    append(parts.chainOf(profile), {
-      event,
-      who: peer.auditPrefix,
-      outcome,
-      code: error.code,
-      profile,
-      key,
-    });
+    appendFor(profile, { event, who: peer.auditPrefix, outcome, code: error.code, profile, key });
   };
 
   const flush = (): void => {
@@ -119,7 +133,7 @@ export function createJournal(parts: JournalParts): Journal {
     for (const to of dirty) {
       try {
         if (changed.has(to) && to.canSeal()) to.seal();
-        else to.chain.flush();
+        to.chain.flush();
         dirty.delete(to);
         changed.delete(to);
         unsynced.add(to);
@@ -151,7 +165,7 @@ export function createJournal(parts: JournalParts): Journal {
   };
 
   const failure = (): HushError | undefined =>
-    parts.onFailure() === 'refuse' ? (misplaced ?? failed) : undefined;
+    parts.config().onFailure === 'refuse' ? (misplaced ?? failed) : undefined;
 
   /** Records written to a file that was moved or removed would be kept by nobody. */
   const findMisplaced = (): void => {
@@ -163,6 +177,27 @@ export function createJournal(parts: JournalParts): Journal {
         });
     if (misplaced !== undefined && before === undefined) {
       parts.log.error({ event: 'audit.misplaced', message: misplaced.message });
+    }
+  };
+
+  /** A chain that cannot go on in another file goes on in the one that it has. */
+  const rotateLong = (): void => {
+    for (const { chain } of parts.chains()) {
+      if (chain.bytes() < parts.config().segmentBytes) continue;
+      try {
+        chain.rotate();
+        stuck.delete(chain);
+      } catch (error) {
+        if (!(error instanceof HushError)) throw error;
+        if (stuck.has(chain)) continue;
+        stuck.add(chain);
+        parts.log.error({
+          event: 'audit.rotate',
+          file: chain.file,
+          code: error.code,
+          message: error.message,
+        });
+      }
     }
   };
 
@@ -189,12 +224,22 @@ export function createJournal(parts: JournalParts): Journal {
     noteUnread(peer, error) {
       refusal(peer, error, 'request', undefined);
     },
-    noteEvent(event, detail, profile) {
-      append(parts.chainOf(profile), {
+    noteGreeting(peer) {
+      const { name } = peer.identity;
+      if (parts.meter.take(`hello ${name}`, refusalRate) !== 0) leftOut.add('hello.counted', name);
+      else append(parts.chainOf(undefined), { event: 'hello', who: peer.auditPrefix, outcome: 'ok' });
+    },
+    noteHandshake(peer, error) {
+      if (error !== undefined) refusal(peer, error, 'handshake', undefined);
+      else append(parts.chainOf(undefined), { event: 'handshake', who: peer.auditPrefix, outcome: 'ok' });
+    },
+    noteEvent(event, detail, profile, code) {
+      appendFor(profile, {
         event,
         who: self,
-        outcome: event.endsWith('.failed') ? 'failed' : 'ok',
+        outcome: code === undefined && !event.endsWith('.failed') ? 'ok' : 'failed',
         profile,
+        code,
         detail,
       });
     },
@@ -208,13 +253,12 @@ export function createJournal(parts: JournalParts): Journal {
     sync,
     async tick() {
       findMisplaced();
-      for (const [client, count] of leftOut) {
-        const detail = { client, count };
-        append(parts.chainOf(undefined), { event: 'denials.counted', who: self, outcome: 'denied', detail });
+      for (const { event, client, count } of leftOut.take()) {
+        const outcome = event === 'denials.counted' ? 'denied' : 'ok';
+        append(parts.chainOf(undefined), { event, who: self, outcome, detail: { client, count } });
       }
-      leftOut.clear();
       for (const to of parts.chains()) {
-        if (to.chain.unsealed() === 0 || !to.canSeal()) continue;
+        if ((to.chain.unsealed() === 0 && !to.isBehindDaemon()) || !to.canSeal()) continue;
         dirty.add(to);
         changed.add(to);
       }
@@ -222,6 +266,7 @@ export function createJournal(parts: JournalParts): Journal {
       const sealed = [...unsynced];
       await sync();
       for (const to of sealed) to.keepHead(true);
+      rotateLong();
     },
   };
 }
@@ -237,4 +282,7 @@ const denials: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'RATE_LIMITED',
   'ACCESS_DENIED',
   'INVALID_NAME',
+  'BACKOFF',
+  'APPROVAL_PENDING',
+  'APPROVAL_DENIED',
 ]);

@@ -7,6 +7,8 @@ export interface AppendFile {
    * fails too, before the next write. Throws the system's error.
    */
   write(bytes: Uint8Array, count: number): void;
+  /** How long it is, in bytes. */
+  length(): number;
 }
 
 /** Writes through a descriptor opened with O_APPEND to a file whose `length` bytes are to stay. */
@@ -30,6 +32,7 @@ export function createAppendFile(fd: number, length: number): AppendFile {
       }
       goodLength += count;
     },
+    length: () => goodLength,
   };
 }
 

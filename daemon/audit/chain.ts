@@ -1,34 +1,49 @@
-import { closeSync, constants, fdatasync, fdatasyncSync, fstatSync, ftruncateSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, fdatasync, fdatasyncSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { HushError } from '../../protocol/errors.ts';
 import { shellWord } from '../../protocol/shell-word.ts';
 import { diskError } from '../home/disk-errors.ts';
-import { isStillAt, syncFolder } from '../home/files.ts';
-import { checkDirectory, openSafeFile } from '../home/safety.ts';
-import { createAppendFile } from './append-file.ts';
+import { isStillAt } from '../home/files.ts';
+import { checkDirectory } from '../home/safety.ts';
+import { type AppendFile, createAppendFile } from './append-file.ts';
+import { hashOfRecord, linesBackwards } from './backwards.ts';
 import { createAuditClock } from './clock.ts';
-import { endOf, openingLines, processPrefix } from './opening.ts';
+import { createLineBuffer } from './line-buffer.ts';
+import {
+  newestPlace,
+  openNewest,
+  openNext,
+  type OpenSegment,
+  processPrefix,
+  type SegmentPlace,
+} from './opening.ts';
 import { type AuditEntry, type ChainHead, jsonText, recordLine } from './records.ts';
 import {
   type AuditKey,
   type AuditSecretOf,
+  newestProof,
   newestSeal,
   type Seal,
   sealEntry,
   type SealState,
 } from './seals.ts';
-import { wholeLinesLength } from './tail.ts';
+import { segmentFileName } from './segments.ts';
+import type { Stub } from './stubs.ts';
 
-/** The name of a chain's file in its folder. */
-export const chainFileName = '0000000001.jsonl';
+/** The name of a chain's first file in its folder. */
+export const chainFileName = segmentFileName(1);
 
 /**
- * One chain of audit records in one file. Records are buffered by `append` and written by `flush`. What cannot be
- * written is dropped, so that the file never has a hole or half a line and no refused operation reads as done later;
- * the next record that can be written comes after an `audit.lost` record with the number of the dropped ones.
+ * One chain of audit records in a folder, in one file after the other. Records are buffered by `append` and written by
+ * `flush`. What cannot be written is dropped, so that the file never has a hole or half a line and no refused operation
+ * reads as done later; the next record that can be written comes after an `audit.lost` record with the number of the
+ * dropped ones.
  */
 export interface Chain {
+  readonly folder: string;
+  /** The hash of its first record: no other chain has the same. */
+  readonly start: string;
+  /** The file that is written to now. */
   readonly file: string;
   append(entry: AuditEntry): void;
   /**
@@ -40,76 +55,84 @@ export interface Chain {
   sync(): Promise<void>;
   /** As `sync`, done when it returns. */
   syncNow(): void;
-  /** Appends a seal record and flushes. Throws as `flush`. */
+  /** Appends a seal record, which vouches for all before it. */
   seal(state: SealState, key: AuditKey): void;
   /**
    * The newest seal, with all records after it checked against their hashes; undefined if nothing was ever sealed.
-   * Throws INTEGRITY if a record was changed, if one after the seal is not the one that is remembered, or if the newest
-   * seal was not made with a key of this vault.
+   * Throws INTEGRITY if a record was changed, or if the newest seal was not made with a key of this vault.
    */
-  lastSeal(vaultId: string, secretOf: AuditSecretOf, remembered?: ChainHead): Promise<Seal | undefined>;
+  lastSeal(vaultId: string, secretOf: AuditSecretOf): Promise<Seal | undefined>;
+  /** The newest seal that verifies by itself, in a chain that `lastSeal` or its end has shown to be changed. */
+  provenSeal(vaultId: string, secretOf: AuditSecretOf): Promise<Seal | undefined>;
+  /**
+   * Throws INTEGRITY unless the chain passes through a place that a seal or the vault remembers, whatever came behind it.
+   * False where only a stub tells of that record, whose hash nobody knows any more; `prove` then throws what is wrong
+   * with the stub.
+   */
+  requirePassed(place: ChainHead, prove?: (stub: Stub) => void): Promise<boolean>;
   /** The last record that is written. */
   head(): ChainHead;
   /** The last record that is synced: what the vault may remember without a power cut making it a liar. */
   syncedHead(): ChainHead;
   /** Whether the file at its path is still the one that is written to. */
   isInPlace(): boolean;
-  /** How many written records came after the last seal of this process (all since `openChain` if there was none). */
+  /** How many records came after the last seal of this process (all since `openChain` if there was none). */
   unsealed(): number;
+  /** How long the file that is written to is. */
+  bytes(): number;
+  /** The number of the file that is written to. */
+  segment(): number;
+  /** Flushes, syncs, and goes on in the next file. Throws UNAVAILABLE; then it goes on in the old one. */
+  rotate(): void;
   /** Flushes, syncs and closes; the file is closed even if it throws UNAVAILABLE. */
   close(): Promise<void>;
 }
 
 const syncData = promisify(fdatasync);
 const cannotWrite = 'the audit cannot be written';
-const usualBufferBytes = 65_536;
 const rememberedTexts = 64;
 
 /**
- * Opens the chain in a folder, and makes both if they are missing; `name` (a profile, or `daemon`) is told in its
- * first record. A torn last line, left by a crash, is cut off and an `audit.repaired` record says so.
+ * Opens the chain in a folder, and makes both if they are missing; `name` (a profile, or `daemon`) is told in the first
+ * record of each file. A torn last line, left by a crash, is cut off and an `audit.repaired` record says so.
  * Throws UNSAFE_MODE, NEWER_FORMAT before anything is written, INTEGRITY if the first or last record was changed,
  * UNAVAILABLE if the file cannot be read or written.
  */
 export function openChain(folder: string, name: string): Chain {
   checkDirectory(folder);
-  const file = join(folder, chainFileName);
-  const fd = openSafeFile(file, constants.O_RDWR | constants.O_APPEND | constants.O_CREAT);
+  let newest: SegmentPlace = { number: 1, path: folder };
   try {
-    const size = fstatSync(fd).size;
-    const length = wholeLinesLength(fd, size);
-    const opening = openingLines(endOf(fd, length), name, length, size - length);
-    if (length < size) ftruncateSync(fd, length);
-    createAppendFile(fd, length).write(Buffer.from(opening.text, 'latin1'), opening.text.length);
-    fdatasyncSync(fd);
-    syncFolder(folder);
-    return createChain(file, fd, opening.head, length + opening.text.length);
+    newest = newestPlace(folder);
+    return createChain(folder, name, openNewest(newest, folder, name));
   } catch (error) {
-    closeSync(fd);
-    if (!(error instanceof HushError)) throw diskError(`cannot open ${file}`, error);
-    const hint = error.code === 'INTEGRITY' ? setAside(file) : error.hint;
-    throw new HushError(error.code, `${file}: ${error.message}`, { hint, cause: error });
+    if (!(error instanceof HushError)) throw diskError(`cannot open ${newest.path}`, error);
+    const hint =
+      error.code === 'INTEGRITY' ? setAside(newest.number === 1 ? newest.path : folder) : error.hint;
+    throw new HushError(error.code, `${newest.path}: ${error.message}`, { hint, cause: error });
   }
 }
 
 /** What helps against a chain that was changed: it stays as evidence, and a new one begins. */
-function setAside(file: string): string {
-  const word = shellWord(file);
+function setAside(path: string): string {
+  const word = shellWord(path);
   return `restore it from a backup, or begin a new one and keep this: mv ${word} ${word}.changed`;
 }
 
-function createChain(file: string, fd: number, end: ChainHead, length: number): Chain {
+function createChain(folder: string, name: string, opened: OpenSegment): Chain {
   const clock = createAuditClock();
-  const disk = createAppendFile(fd, length);
   const self = processPrefix();
-  let buffer = Buffer.from(new ArrayBuffer(usualBufferBytes));
-  let used = 0;
+  const { start } = opened;
+  let segment = opened;
+  let disk: AppendFile = createAppendFile(opened.fd, opened.length);
+  const buffer = createLineBuffer();
   /** The last record in the buffer, and how many are there, an `audit.lost` record not counted. */
-  let tip = end;
+  let tip = opened.head;
   let pending = 0;
-  let written = end;
-  let synced = end;
-  let sealedSeq = end.seq;
+  let written = tip;
+  let synced = tip;
+  /** The last seal in the buffer or the file, and the last one in the file. */
+  let sealedSeq = tip.seq;
+  let writtenSeal = sealedSeq;
   /** Dropped records that no `audit.lost` record in the file tells of yet, and whether one is in the buffer. */
   let lost = 0;
   let tellsLost = false;
@@ -129,8 +152,7 @@ function createChain(file: string, fd: number, end: ChainHead, length: number): 
 
   const push = (entry: AuditEntry): void => {
     const line = recordLine(entry, tip, clock(), quoted);
-    if (used + line.text.length > buffer.length) buffer = grown(buffer, used, line.text.length);
-    used += buffer.write(line.text, used, 'latin1');
+    buffer.add(line.text);
     tip = line;
   };
 
@@ -150,27 +172,29 @@ function createChain(file: string, fd: number, end: ChainHead, length: number): 
     if (closed) throw new HushError('UNAVAILABLE', `${cannotWrite}: it is closed`);
     // After a failure this is what finds out whether the disk takes records again.
     tellLost();
-    if (used === 0) return;
+    const bytes = buffer.bytes();
+    if (bytes.length === 0) return;
     try {
-      disk.write(buffer, used);
+      disk.write(bytes, bytes.length);
       written = { seq: tip.seq, hash: tip.hash };
+      writtenSeal = sealedSeq;
       lost = 0;
     } catch (error) {
       tip = written;
+      sealedSeq = writtenSeal;
       lost += pending;
       throw diskError(cannotWrite, error);
     } finally {
-      used = 0;
+      buffer.clear();
       pending = 0;
       tellsLost = false;
-      if (buffer.length > 16 * usualBufferBytes) buffer = Buffer.from(new ArrayBuffer(usualBufferBytes));
     }
   };
 
   const startSync = async (): Promise<void> => {
     const reached = written;
     try {
-      await syncData(fd);
+      await syncData(segment.fd);
       if (reached.seq > synced.seq) synced = reached;
     } catch (error) {
       throw diskError(cannotWrite, error);
@@ -190,7 +214,7 @@ function createChain(file: string, fd: number, end: ChainHead, length: number): 
     if (synced === written) return;
     if (closed) throw new HushError('UNAVAILABLE', `${cannotWrite}: it is closed`);
     try {
-      fdatasyncSync(fd);
+      fdatasyncSync(segment.fd);
       synced = written;
     } catch (error) {
       throw diskError(cannotWrite, error);
@@ -207,8 +231,21 @@ function createChain(file: string, fd: number, end: ChainHead, length: number): 
     return (waiting ??= running.then(startNext, startNext));
   };
 
+  /** Closes a file that is done with, once no fdatasync of it runs: its number may be another file's then. */
+  const closeFile = (fd: number): void => {
+    const close = (): void => {
+      closeSync(fd);
+    };
+    if (running === undefined) close();
+    else running.then(close, close);
+  };
+
   return {
-    file,
+    folder,
+    start,
+    get file() {
+      return segment.path;
+    },
     append,
     flush,
     sync,
@@ -216,17 +253,44 @@ function createChain(file: string, fd: number, end: ChainHead, length: number): 
     seal(state, key) {
       tellLost();
       append(sealEntry(state, key, tip, self));
-      flush();
-      sealedSeq = written.seq;
+      sealedSeq = tip.seq;
     },
-    async lastSeal(vaultId, secretOf, remembered) {
+    async lastSeal(vaultId, secretOf) {
       flush();
-      return newestSeal(fd, fstatSync(fd).size, written, vaultId, secretOf, remembered);
+      return newestSeal(linesBackwards(folder, segment), written, vaultId, secretOf);
+    },
+    async provenSeal(vaultId, secretOf) {
+      flush();
+      return newestProof(linesBackwards(folder, segment), vaultId, secretOf);
+    },
+    async requirePassed({ seq, hash }, prove) {
+      flush();
+      const found = await hashOfRecord(folder, seq, segment, prove);
+      if (found !== undefined && found !== hash)
+        throw new HushError('INTEGRITY', `record ${seq} is not the one that was there`);
+      return found !== undefined;
     },
     head: () => written,
     syncedHead: () => synced,
-    isInPlace: () => isStillAt(file, fd),
-    unsealed: () => written.seq - sealedSeq,
+    isInPlace: () => isStillAt(segment.path, segment.fd),
+    unsealed: () => tip.seq - sealedSeq,
+    bytes: () => disk.length(),
+    segment: () => segment.number,
+    rotate() {
+      flush();
+      syncNow();
+      try {
+        const { fd } = segment;
+        segment = openNext(folder, name, segment.number + 1, { head: written, start });
+        closeFile(fd);
+      } catch (error) {
+        throw diskError('cannot begin the next file of the audit', error);
+      }
+      disk = createAppendFile(segment.fd, segment.length);
+      tip = segment.head;
+      written = tip;
+      synced = tip;
+    },
     async close() {
       if (closed) return;
       try {
@@ -235,14 +299,8 @@ function createChain(file: string, fd: number, end: ChainHead, length: number): 
         await sync();
       } finally {
         closed = true;
-        closeSync(fd);
+        closeSync(segment.fd);
       }
     },
   };
-}
-
-function grown(buffer: Buffer, used: number, more: number): Buffer<ArrayBuffer> {
-  const bigger = Buffer.from(new ArrayBuffer(Math.max(buffer.length * 2, used + more)));
-  buffer.copy(bigger, 0, 0, used);
-  return bigger;
 }

@@ -61,6 +61,13 @@ export interface StoredRecord extends ChainHead {
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
+/** A record read back as far as chaining needs it. */
+export interface RecordLink extends ChainHead {
+  readonly prev: string;
+  readonly event: string;
+  readonly time: string;
+}
+
 /** What stands for the hash before the first record. */
 export const noHash = '0'.repeat(64);
 
@@ -78,6 +85,9 @@ const prevOpening = ',"prev":"';
 const tailLength = hashOpening.length + hashLength + '"}'.length;
 const hashPattern = /^[0-9a-f]{64}$/;
 const tailPattern = /^,"hash":"([0-9a-f]{64})"\}$/;
+const headPattern = /^\{"seq":([0-9]{1,16}),"time":"([^"\\]*)","mono":[0-9]+,"event":"([^"\\]*)"/;
+/** What is between the previous hash and the hash of a line: a quotation mark. */
+const prevEnd = 1;
 
 /** The piece of JSON that all records of an actor share; made once a connection. */
 export function recordPrefix({ client, uid, gid, pid, exe }: AuditActor): RecordPrefix {
@@ -136,6 +146,34 @@ export function readRecord(line: Buffer): StoredRecord {
   };
 }
 
+/**
+ * As `readRecord`, for those who read very many and need less: all that is looked at in a line as it is written stands
+ * at its beginning and its end, and JSON.parse would be half of the cost.
+ */
+export function readLink(line: Buffer): RecordLink {
+  const text = line.toString('latin1');
+  const head = headPattern.exec(text);
+  const bodyEnd = text.length - tailLength;
+  const prevStart = bodyEnd - prevEnd - hashLength;
+  const isUsual =
+    head !== null &&
+    text.startsWith(hashOpening, bodyEnd) &&
+    text.startsWith(prevOpening, prevStart - prevOpening.length);
+  const seq = Number(head?.[1]);
+  const prev = text.slice(prevStart, bodyEnd - prevEnd);
+  if (!isUsual || !isCount(seq) || !isHash(prev)) return parsedLink(line);
+  const digest = hash('sha256', text.slice(0, bodyEnd), 'hex');
+  if (text.slice(bodyEnd) !== `${hashOpening}${digest}"}`)
+    throw new HushError('INTEGRITY', 'the hash does not fit the line');
+  return { seq, hash: digest, prev, event: head[3] ?? '', time: head[2] ?? '' };
+}
+
+function parsedLink(line: Buffer): RecordLink {
+  const { seq, hash: digest, prev, event } = readRecord(line);
+  const { time } = parseObject(line.toString('latin1'));
+  return { seq, hash: digest, prev, event, time: typeof time === 'string' ? time : '' };
+}
+
 /** Whether a value read from JSON is a whole number from 0 that is exact. */
 export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
@@ -170,7 +208,8 @@ function jsonObject(fields: Readonly<Record<string, string | number | boolean>>)
   return `{${members.join(',')}}`;
 }
 
-function parseObject(text: string): Readonly<Record<string, unknown>> {
+/** The object that a line of JSON is. Throws INTEGRITY for anything else. */
+export function parseObject(text: string): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(text);
     if (isObject(value)) return value;

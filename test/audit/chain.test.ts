@@ -40,7 +40,7 @@ describe('a chain', () => {
     const folder = newFolder(t);
     await withChain(folder, (chain) => {
       for (let number = 1; number <= 1_000; number += 1) chain.append(got(number));
-      assert.deepEqual([linesIn(folder).length, chain.head().seq, chain.unsealed()], [1, 1, 0]);
+      assert.deepEqual([linesIn(folder).length, chain.head().seq, chain.unsealed()], [1, 1, 1_000]);
       chain.flush();
       assert.deepEqual([linesIn(folder).length, chain.head().seq, chain.unsealed()], [1_001, 1_001, 1_000]);
     });
@@ -209,8 +209,9 @@ describe('the newest seal', () => {
     await withChain(folder, async (chain) => {
       const daemon = { seq: 9, hash: 'cd'.repeat(32) };
       chain.seal({ vaultId, commit: 41, generation: 3, daemon }, key);
-      const sealed = chain.head();
       assert.equal(chain.unsealed(), 0);
+      chain.flush();
+      const sealed = chain.head();
       for (let number = 0; number < 5_000; number += 1) chain.append(got(number));
       assert.deepEqual(await chain.lastSeal(vaultId, secretOf), {
         vaultId,

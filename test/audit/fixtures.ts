@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type Chain, chainFileName, openChain } from '../../daemon/audit/chain.ts';
 import { type AuditEntry, recordPrefix } from '../../daemon/audit/records.ts';
+import { giveUpOldest, type KeepLimits } from '../../daemon/audit/retention.ts';
 import type { AuditKey, SealState } from '../../daemon/audit/seals.ts';
+import { chainFiles } from '../../daemon/audit/segments.ts';
 
 export const who = recordPrefix({ client: 'app', uid: 1, gid: 2, pid: 3, exe: '/usr/bin/node' });
 export const vaultId = '0123456789abcdef0123456789abcdef';
@@ -38,6 +40,7 @@ export async function writeChain(folder: string, count: number, sealEvery = Infi
     chain.append(got(number));
     chain.flush();
     if (number % sealEvery === 0) chain.seal(sealAt(number), key);
+    chain.flush();
   }
   await chain.close();
 }
@@ -65,4 +68,35 @@ export async function withChain(folder: string, run: (chain: Chain) => void | Pr
   } finally {
     await chain.close();
   }
+}
+
+/** What can vouch for the chains of these tests. */
+export const keys = { vaultId, key: () => key, secretOf };
+
+/** Makes a closed chain of `count` segments, each of `records` records of their own and, in its end, a seal. */
+export async function writeSegments(folder: string, count: number, records = 3): Promise<void> {
+  const chain = openChain(folder, 'p');
+  for (let segment = 1; segment <= count; segment += 1) {
+    for (let number = 1; number <= records; number += 1) chain.append(got(number));
+    chain.seal(sealAt(segment), key);
+    if (segment < count) chain.rotate();
+  }
+  await chain.close();
+}
+
+/** Gives up what the limits do not keep of a closed chain; answers the numbers of the segments that went. */
+export async function giveUp(
+  folder: string,
+  limits: Partial<KeepLimits>,
+  isSealed = true,
+): Promise<number[]> {
+  const gone: number[] = [];
+  const newest = chainFiles(folder).segments.at(-1)?.number ?? 0;
+  await giveUpOldest(
+    { folder, newest, isSealed, keys: () => keys },
+    { keepBytes: 0, keepDays: 0, minAgeDays: 0, ...limits },
+    Date.now() + 1_000,
+    ({ segment }) => gone.push(segment),
+  );
+  return gone;
 }

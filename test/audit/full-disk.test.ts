@@ -59,6 +59,7 @@ describe('B2, B10: a full disk', () => {
     assert.throws(() => {
       for (let number = 0; number < 50; number += 1) chain.append(got(number));
       chain.seal(sealAt(1), key);
+      chain.flush();
     }, isFull);
     assert.deepEqual({ head: chain.head(), lines: linesIn(disk) }, before);
     assert.deepEqual((await verifyChain(file)).bad, undefined);
