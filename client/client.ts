@@ -3,6 +3,9 @@ import { HushError, errorOf } from '../protocol/errors.ts';
 import { defaultProfile, parseProfileName } from '../protocol/names.ts';
 import { operations } from '../protocol/operations.ts';
 import type { OperationName, ParamsOf, ResultOf } from '../protocol/operations.ts';
+import { whenApproved } from './approval.ts';
+import { clientKeySource } from './client-key.ts';
+import type { ClientKeyOptions } from './client-key.ts';
 import { openConnection } from './connection.ts';
 import type { Connection } from './connection.ts';
 import { createListeners } from './events.ts';
@@ -13,18 +16,23 @@ import { checkSocketPath, socketPathOf } from './socket-path.ts';
 import type { Environment } from './socket-path.ts';
 
 /** How a client finds the daemon, and what it makes of it. */
-export interface ConnectOptions {
+export interface ConnectOptions extends ClientKeyOptions {
   /** The path of the daemon's socket; by default what `env` says (HUSH_SOCKET, HUSH_HOME, XDG_RUNTIME_DIR). */
   readonly socket?: string;
   /** The profile that calls mean when they name none; by default HUSH_PROFILE, else `default`. */
   readonly profile?: string;
-  /** How long a call may take, in milliseconds, a batch 20 more an item; 2000 by default, except 60 000 for what runs
-   * Argon2id (`unlock`, `slot.add` and the like) and for `keys.rotate` and `keys.shred`. */
+  /**
+   * How long a call may take, in milliseconds, a batch 20 more an item; 2000 by default, except 60 000 for what runs
+   * Argon2id (`unlock`, `slot.add`, `slot.change`, `slot.group`, `slot.ungroup`) or works through much of a profile
+   * (`keys.rotate`, `keys.rotateVault`, `keys.retire`, `keys.shred`, `backup.begin`, `secret.importLegacy`).
+   */
   readonly deadlineMs?: number;
   /** The environment; `process.env` by default. */
   readonly env?: Environment;
   /** A user id, besides one's own and 0, whose daemon is trusted; by default HUSH_DAEMON_UID. */
   readonly daemonUid?: number;
+  /** Whether the values in messages are sealed once more; they are in any case where the daemon asks for it. */
+  readonly fieldEncryption?: boolean;
   /** The id of the vault that must be found at the other end. */
   readonly vaultId?: string;
 }
@@ -72,7 +80,14 @@ export interface HushClient {
     params: CallParams<Name>,
     options?: { readonly deadlineMs?: number },
   ): Promise<ResultOf<Name>>;
-  get(path: string): Promise<ResultOf<'secret.get'>>;
+  /**
+   * A secret. Where another identity has to approve the read it rejects with APPROVAL_PENDING at once, or waits until
+   * it is decided (`true`), or so many milliseconds at most.
+   */
+  get(
+    path: string,
+    options?: { readonly waitForApproval?: boolean | number },
+  ): Promise<ResultOf<'secret.get'>>;
   set(path: string, value: ParamsOf<'secret.set'>['value']): Promise<ResultOf<'secret.set'>>;
   delete(path: string): Promise<void>;
   /** The secrets that the client may read, in pages behind the scenes. */
@@ -98,13 +113,16 @@ export type Verify = (connection: Connection, profile: string, expiresAt: number
 
 const usualDeadlineMs = 2000;
 const longDeadlineMs = 60_000;
-/** What each item of a batch adds: a change is a commit of its own, synced to the disk. */
+/** What each item of a batch adds: a change may be a commit of its own, synced to the disk. */
 const batchItemMs = 20;
 const longOperations: readonly OperationName[] = [
   'unlock',
   'keys.rotate',
   'keys.rotateVault',
+  'keys.retire',
   'keys.shred',
+  'backup.begin',
+  'secret.importLegacy',
   'slot.add',
   'slot.change',
   'slot.group',
@@ -148,12 +166,15 @@ export async function connectAndVerify(options: ConnectOptions, verify: Verify):
   const env = options.env ?? process.env;
   const socket = options.socket === undefined ? socketPathOf(env) : checkSocketPath(options.socket);
   const trusted = trustedListenersOf(env, options.daemonUid);
+  const clientKey = clientKeySource(options, env);
+  const { fieldEncryption } = options;
   // An empty HUSH_PROFILE counts as not set.
   const profile: string = parseProfileName(options.profile ?? (env['HUSH_PROFILE'] || defaultProfile));
   const listeners = createListeners<'disconnect' | 'reconnect'>();
 
   const link = createLink({
-    open: (expiresAt, onClose) => openConnection({ socket, trusted, expiresAt, onClose }),
+    open: (expiresAt, onClose) =>
+      openConnection({ socket, trusted, clientKey, fieldEncryption, expiresAt, onClose }),
     verify: (connection, expiresAt) => verify(connection, profile, expiresAt),
     onDisconnect: () => {
       listeners.tell('disconnect');
@@ -162,6 +183,11 @@ export async function connectAndVerify(options: ConnectOptions, verify: Verify):
       listeners.tell('reconnect');
     },
   });
+
+  const close = (): void => {
+    link.close();
+    clientKey?.wipe();
+  };
 
   const deadlineOf = (op: OperationName): number =>
     longOperations.includes(op) ? longDeadlineMs : (options.deadlineMs ?? usualDeadlineMs);
@@ -187,14 +213,18 @@ export async function connectAndVerify(options: ConnectOptions, verify: Verify):
   try {
     await link.ready(performance.now() + (options.deadlineMs ?? usualDeadlineMs));
   } catch (error) {
-    link.close();
+    close();
     throw error;
   }
 
   return {
     profile,
     call,
-    get: (path) => call('secret.get', { path }),
+    get: (path, { waitForApproval = false } = {}) => {
+      const ask = (): Promise<ResultOf<'secret.get'>> => call('secret.get', { path });
+      if (waitForApproval === false) return ask();
+      return whenApproved(ask, { waitMs: waitForApproval === true ? Infinity : waitForApproval });
+    },
     set: (path, value) => call('secret.set', { path, value }),
     delete: async (path) => {
       await call('secret.delete', { path });
@@ -224,7 +254,7 @@ export async function connectAndVerify(options: ConnectOptions, verify: Verify):
       return outcomes as BatchOutcomes<Items>;
     },
     on: listeners.on,
-    close: link.close,
+    close,
   };
 }
 

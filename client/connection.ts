@@ -1,31 +1,36 @@
-import { createConnection as createSocket } from 'node:net';
-import type { Socket } from 'node:net';
-import { peerCredentials, socketFd } from '../native/peer-credentials.ts';
 import type { PeerCredentials } from '../native/peer-credentials.ts';
+import { copyBytes } from '../protocol/bytes.ts';
 import { HushError, errorOf } from '../protocol/errors.ts';
 import {
   createFrameEncoder,
   createFrameReader,
   decodeMessage,
+  prefixBytes,
   protocolVersions,
 } from '../protocol/frames.ts';
 import { operations } from '../protocol/operations.ts';
 import type { OperationName, ParamsOf, ResultOf } from '../protocol/operations.ts';
 import type { Limits } from '../protocol/shapes.ts';
-import { newBytes, withOwnBinaries, wipeBinaries } from './bytes.ts';
+import { withOwnBinaries, wipeBinaries } from './bytes.ts';
 import { createCallTable } from './calls.ts';
 import type { Call } from './calls.ts';
-import { checkListener } from './listener.ts';
+import type { ClientKeySource } from './client-key.ts';
+import type { Hellos, Secured } from './handshake.ts';
 import type { TrustedListeners } from './listener.ts';
 import { createOutbox } from './outbox.ts';
 import { checkParams, checkSizes } from './params.ts';
 import { errorReply } from './reply.ts';
+import { connectTo, dropped } from './socket.ts';
 
 /** What a connection needs to be opened. */
 export interface ConnectionOptions {
   /** The absolute path of the daemon's socket. */
   readonly socket: string;
   readonly trusted: TrustedListeners;
+  /** The key of an enrolled client: the daemon's in it then stands in for who listens. */
+  readonly clientKey?: ClientKeySource | undefined;
+  /** Whether values are sealed by themselves where the daemon does not ask for it too. */
+  readonly fieldEncryption?: boolean | undefined;
   /** When the opening is given up, on the clock of `performance.now()`. */
   readonly expiresAt: number;
   /** Called once when the connection, having been open, has ended. */
@@ -55,19 +60,27 @@ export interface Connection {
 
 /** The largest frame before `hello` has told the limits. */
 const greetingBytes = 64 * 1024;
-const readBufferBytes = 64 * 1024;
 
 /**
- * Opens a connection: checks by SO_PEERCRED who listens before a byte is sent, then greets.
- * Rejects with UNREACHABLE, UNTRUSTED_LISTENER, UNSUPPORTED_VERSION, DEADLINE, or what the daemon answers.
+ * Opens a connection: checks by SO_PEERCRED who listens before a byte is sent, then greets, and shakes hands where
+ * there is a client's key or values are to be sealed. With a client's key nothing but hello is sent before the other
+ * end has proved that it holds the daemon's.
+ * Rejects with UNREACHABLE, UNTRUSTED_LISTENER, UNSUPPORTED_VERSION, DEADLINE, what is wrong with the client's key, or
+ * what the daemon answers.
  */
 export async function openConnection(options: ConnectionOptions): Promise<Connection> {
-  const wire = await openWire(options.socket, options.trusted);
+  const { clientKey, fieldEncryption = false, expiresAt } = options;
+  const wire = await openWire(
+    options.socket,
+    clientKey === undefined ? options.trusted : undefined,
+    expiresAt,
+  );
   try {
+    const greeting = { versions: [...protocolVersions], client: 'hushd' };
     const hello = await wire.call(
       'hello',
-      { versions: [...protocolVersions], client: 'hushd' },
-      options.expiresAt,
+      fieldEncryption ? { ...greeting, fieldEncryption } : greeting,
+      expiresAt,
     );
     if (!protocolVersions.includes(hello.version)) {
       throw new HushError(
@@ -75,6 +88,8 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
         `the client speaks protocol ${protocolVersions.join(', ')}, the daemon ${hello.versions.join(', ')}`,
       );
     }
+    const sealsFields = fieldEncryption || hello.fieldEncryption === true;
+    if (clientKey !== undefined || sealsFields) await secure(wire, clientKey, sealsFields, expiresAt);
     wire.obey(hello.limits, options.onClose);
     return {
       limits: hello.limits,
@@ -89,24 +104,54 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   }
 }
 
+/** Shakes hands; whoever need not loads nothing of what that takes. */
+async function secure(
+  wire: Wire,
+  source: ClientKeySource | undefined,
+  sealsFields: boolean,
+  expiresAt: number,
+): Promise<void> {
+  const { shakeHands } = await import('./handshake.ts');
+  const key = await source?.read();
+  try {
+    const ask = (params: ParamsOf<'handshake'>, until: number): Promise<ResultOf<'handshake'>> =>
+      wire.call('handshake', params, until);
+    wire.secure(await shakeHands({ hellos: wire.hellos(), key, sealsFields, expiresAt, ask }));
+  } finally {
+    key?.privateKey.fill(0);
+  }
+}
+
 interface Wire extends Omit<Connection, 'limits'> {
+  /** The bytes of both hellos. Throws UNAVAILABLE before they are there. */
+  hellos(): Hellos;
+  /** Goes on as a handshake has agreed; the wire wipes its keys. */
+  secure(agreed: Secured): void;
   /** Goes over from the greeting to the daemon's limits. */
   obey(limits: Limits, onClose: (reason: HushError) => void): void;
 }
 
-async function openWire(path: string, trusted: TrustedListeners): Promise<Wire> {
+async function openWire(
+  path: string,
+  trusted: TrustedListeners | undefined,
+  expiresAt: number,
+): Promise<Wire> {
   const encoder = createFrameEncoder();
   let reader = createFrameReader(greetingBytes);
   let frameBytes = greetingBytes;
   let limits: Limits | undefined;
   let onClose: ((reason: HushError) => void) | undefined;
   let ended: HushError | undefined;
+  let secured: Secured | undefined;
+  /** The first frame each way, until the greeting is over. */
+  let hellos: Partial<Record<keyof Hellos, Uint8Array>> | undefined = {};
 
-  const { socket, listener } = await connectTo(path, trusted, receive);
+  const { socket, listener } = await connectTo(path, trusted, receive, expiresAt);
   const outbox = createOutbox(socket);
   const calls = createCallTable({
     send(id, { op, params }) {
-      encoder.encode({ id, op, params }, frameBytes, outbox.add);
+      const sealed = secured?.fields === undefined ? params : secured.fields.seal(id, params);
+      encoder.encode({ id, op, params: sealed }, frameBytes, hellos === undefined ? outbox.add : sendHello);
     },
     onBusy: (busy) => (busy ? socket.ref() : socket.unref()),
     onStuck() {
@@ -114,33 +159,51 @@ async function openWire(path: string, trusted: TrustedListeners): Promise<Wire> 
     },
   });
 
+  function sendHello(frame: Uint8Array): void {
+    if (hellos !== undefined) hellos.sent ??= copyBytes(frame);
+    outbox.add(frame);
+  }
+
   function end(reason: HushError): void {
     if (ended !== undefined) return;
     ended = reason;
     socket.destroy();
     outbox.wipe();
     reader.wipe();
+    secured?.wipe();
     calls.failAll(reason);
     onClose?.(reason);
   }
 
   function receive(chunk: Uint8Array): void {
     try {
-      reader.push(chunk, (bytes, start, stop) => {
-        answer(decodeMessage(bytes, start, stop));
-        return ended === undefined;
-      });
+      if (secured?.records === undefined) takePlain(chunk);
+      else secured.records.receive(chunk, takePlain);
     } catch (error) {
+      if (error instanceof HushError && error.code === 'UNIDENTIFIED') {
+        end(error);
+        return;
+      }
       const why = error instanceof HushError ? `: ${error.message}` : '';
       end(new HushError('UNAVAILABLE', `the daemon sent what is no reply${why}`));
     }
+  }
+
+  /** Answers whether more may follow. */
+  function takePlain(plain: Uint8Array): boolean {
+    reader.push(plain, (bytes, start, stop) => {
+      if (hellos !== undefined) hellos.received ??= copyBytes(bytes.subarray(start - prefixBytes, stop));
+      answer(decodeMessage(bytes, start, stop));
+      return ended === undefined;
+    });
+    return ended === undefined;
   }
 
   function answer(message: Record<string, unknown>): void {
     const { id, ok } = message;
     if (typeof id === 'number' && typeof ok === 'object' && ok !== null) {
       const call = callOf(id);
-      if (call !== 'late') resolveWith(call, withOwnBinaries(ok));
+      if (call !== 'late') resolveWith(call, opened(id, ok, call));
       return;
     }
     const failed = errorReply.safeParse(message);
@@ -154,10 +217,27 @@ async function openWire(path: string, trusted: TrustedListeners): Promise<Wire> 
     if (call !== 'late') call.reject(error);
   }
 
+  /** The result in memory of its own. Where it is not the daemon's, the call and then the connection end. */
+  function opened(id: number, ok: object, call: Call): unknown {
+    try {
+      return secured?.fields?.open(id, ok) ?? withOwnBinaries(ok);
+    } catch (error) {
+      if (error instanceof HushError) call.reject(error);
+      throw error;
+    }
+  }
+
   function callOf(id: number): Call | 'late' {
     const call = calls.settle(id);
     if (call === undefined) throw new HushError('UNAVAILABLE', 'it answers a call that was never made');
     return call;
+  }
+
+  /** Throws where the wire has ended, or the daemon said more than it was asked. */
+  function throwUnlessQuiet(): void {
+    if (ended !== undefined) throw ended;
+    if (reader.pending())
+      throw new HushError('UNAVAILABLE', 'the daemon sent more than the greeting asked for');
   }
 
   socket.on('end', () => {
@@ -183,10 +263,20 @@ async function openWire(path: string, trusted: TrustedListeners): Promise<Wire> 
       // The reply was parsed by this operation's own result schema before the promise was resolved.
       return result as ResultOf<typeof op>;
     },
+    hellos() {
+      const { sent, received } = hellos ?? {};
+      if (sent !== undefined && received !== undefined) return { sent, received };
+      throw new HushError('UNAVAILABLE', 'there was no hello yet');
+    },
+    secure(agreed) {
+      secured = agreed;
+      if (ended !== undefined || reader.pending()) agreed.wipe();
+      throwUnlessQuiet();
+      if (agreed.records !== undefined) outbox.secure(agreed.records.seal);
+    },
     obey(told, whenClosed) {
-      if (ended !== undefined) throw ended;
-      if (reader.pending())
-        throw new HushError('UNAVAILABLE', 'the daemon sent more than the greeting asked for');
+      throwUnlessQuiet();
+      hellos = undefined;
       limits = told;
       frameBytes = told.frameBytes;
       reader = createFrameReader(told.frameBytes);
@@ -204,62 +294,5 @@ function resolveWith(call: Call, ok: unknown): void {
   } else {
     wipeBinaries(ok);
     call.reject(new HushError('UNAVAILABLE', `the daemon's answer to ${call.op} has not the shape of one`));
-  }
-}
-
-function dropped(message = 'the daemon closed the connection'): HushError {
-  return new HushError('UNREACHABLE', message);
-}
-
-/** A connected socket whose listening end is trusted; what it reads is wiped when `receive` returns. */
-function connectTo(
-  path: string,
-  trusted: TrustedListeners,
-  receive: (chunk: Uint8Array) => void,
-): Promise<{ socket: Socket; listener: PeerCredentials }> {
-  return new Promise((resolve, reject) => {
-    const buffer = newBytes(readBufferBytes);
-    const socket = createSocket({
-      path,
-      onread: {
-        buffer,
-        callback(length) {
-          receive(buffer.subarray(0, length));
-          buffer.fill(0, 0, length);
-          return true;
-        },
-      },
-    });
-    socket.once('error', (error: NodeJS.ErrnoException) => {
-      reject(notReached(error.code));
-    });
-    socket.once('connect', () => {
-      try {
-        const listener = peerCredentials(socketFd(socket));
-        checkListener(listener, trusted);
-        socket.removeAllListeners('error');
-        resolve({ socket, listener });
-      } catch (error) {
-        socket.destroy();
-        reject(error instanceof Error ? error : dropped());
-      }
-    });
-  });
-}
-
-/** UNREACHABLE without the socket's path: the sentence may travel further than the host. */
-function notReached(code = 'unknown error'): HushError {
-  switch (code) {
-    case 'ENOENT':
-      return new HushError('UNREACHABLE', 'hushd does not run: its socket does not exist');
-    case 'ECONNREFUSED':
-      return new HushError('UNREACHABLE', 'hushd does not run: nobody listens on its socket');
-    case 'EACCES':
-    case 'EPERM':
-      return new HushError('UNREACHABLE', "this user may not open hushd's socket", {
-        hint: 'run as the user of the daemon, or ask the operator',
-      });
-    default:
-      return new HushError('UNREACHABLE', `hushd's socket cannot be opened (${code})`);
   }
 }

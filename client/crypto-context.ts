@@ -1,5 +1,5 @@
 import { HushError } from '../protocol/errors.ts';
-import { newBytes } from './bytes.ts';
+import { newBytes } from '../protocol/bytes.ts';
 
 /** What a sealed value belongs to, as the platform names it. */
 export interface CryptoContext {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { newBytes } from './bytes.ts';
+import { newBytes } from '../protocol/bytes.ts';
 
 const usualBytes = 64 * 1024;
 
@@ -7,6 +7,8 @@ const usualBytes = 64 * 1024;
 export interface Outbox {
   /** Copies the frame; it leaves at the end of the turn, after all microtasks. */
   add(frame: Uint8Array): void;
+  /** Has everything that leaves from now on pass through `seal`. */
+  secure(seal: (plain: Uint8Array) => Uint8Array): void;
   /** Wipes what has not left yet. */
   wipe(): void;
 }
@@ -16,9 +18,15 @@ export function createOutbox(socket: Socket): Outbox {
   let gathered = newBytes(usualBytes);
   let length = 0;
   let scheduled = false;
+  let seal: ((plain: Uint8Array) => Uint8Array) | undefined;
 
   /** Answers whether the kernel took all of the bytes at once; they are wiped as soon as it has. */
   const write = (bytes: Uint8Array): boolean => {
+    if (seal !== undefined) {
+      socket.write(seal(bytes));
+      bytes.fill(0);
+      return true;
+    }
     let queued = false;
     socket.write(bytes, () => {
       if (queued) bytes.fill(0);
@@ -52,6 +60,9 @@ export function createOutbox(socket: Socket): Outbox {
         scheduled = false;
         flush();
       });
+    },
+    secure(sealing) {
+      seal = sealing;
     },
     wipe() {
       gathered.fill(0, 0, length);

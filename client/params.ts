@@ -1,6 +1,7 @@
 import { HushError } from '../protocol/errors.ts';
 import { operations } from '../protocol/operations.ts';
 import type { OperationName } from '../protocol/operations.ts';
+import { shapeFault } from '../protocol/shape-fault.ts';
 import type { Limits } from '../protocol/shapes.ts';
 
 /**
@@ -9,11 +10,7 @@ import type { Limits } from '../protocol/shapes.ts';
  */
 export function checkParams(op: OperationName, params: object): Record<string, unknown> {
   const checked = operations[op].params.safeParse(params);
-  if (!checked.success) {
-    const [issue] = checked.error.issues;
-    const where = [op, ...(issue?.path ?? [])].map(String).join('.');
-    throw new HushError('BAD_REQUEST', `${where}: ${issue?.message ?? 'it is not well formed'}`);
-  }
+  if (!checked.success) throw new HushError('BAD_REQUEST', shapeFault(checked.error, op));
   const sent: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(checked.data)) if (value !== undefined) sent[key] = value;
   return sent;

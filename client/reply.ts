@@ -7,6 +7,7 @@ export const errorReport = z.object({
   hint: z.string().exactOptional(),
   retryAfterMs: z.number().exactOptional(),
   limit: z.string().exactOptional(),
+  approval: z.string().exactOptional(),
 });
 
 /** A reply that tells an error: of one call, or with the id null of the whole connection. */

@@ -1,5 +1,5 @@
 import { HushError } from '../protocol/errors.ts';
-import { isProfileName } from '../protocol/names.ts';
+import { isClientName, parseClientName } from '../protocol/names.ts';
 import { newBytes } from './bytes.ts';
 import { type KeyTextKind, readKeyText, writeKeyText } from './key-text.ts';
 import { isUsablePublicKey, keyBytes, publicKeyOf } from './x25519.ts';
@@ -26,13 +26,8 @@ const kind: KeyTextKind = {
  * INVALID_NAME.
  */
 export function writeClientKey({ name, privateKey, daemonKey }: ClientKey): Uint8Array<ArrayBuffer> {
-  if (!isProfileName(name)) {
-    throw new HushError('INVALID_NAME', 'that is not the name of a client', {
-      hint: 'a client is 1-64 of A-Z a-z 0-9 _ -, starting with a letter or digit',
-    });
-  }
   return writeKeyText(kind, [
-    ['name', name],
+    ['name', parseClientName(name)],
     ['private', privateKey],
     ['public', publicKeyOf(privateKey)],
     ['daemon', daemonKey],
@@ -56,7 +51,7 @@ export function parseClientKey(file: Uint8Array): ClientKey {
     text.key('public', key.publicKey);
     text.key('daemon', key.daemonKey);
     text.check(key.privateKey, key.publicKey);
-    if (!isProfileName(key.name)) {
+    if (!isClientName(key.name)) {
       throw new HushError('DAMAGED', 'the name in the client key is none', { hint: kind.hint });
     }
     if (!isUsablePublicKey(key.daemonKey)) {

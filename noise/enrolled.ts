@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
 
 import { HushError } from '../protocol/errors.ts';
-import { isProfileName } from '../protocol/names.ts';
+import { isClientName } from '../protocol/names.ts';
 import { utf8 } from './bytes.ts';
 import { isUsablePublicKey } from './x25519.ts';
 
@@ -27,7 +27,7 @@ export const mostClients = 1024;
 export const longestClientsFile = 1024 * 1024;
 
 const clientShape: z.ZodType<EnrolledClient> = z.strictObject({
-  name: z.string().refine((name): boolean => isProfileName(name)),
+  name: z.string().refine((name): boolean => isClientName(name)),
   public: z
     .string()
     .regex(/^[0-9a-f]{64}$/)

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 
+import { putHex } from '../protocol/bytes.ts';
 import { HushError } from '../protocol/errors.ts';
 import { newBytes, utf8, wipe } from './bytes.ts';
 import { keyBytes, publicKeyOf } from './x25519.ts';
@@ -20,18 +21,9 @@ export const longestKeyText = 1024;
 
 const lineFeed = 0x0a;
 const space = 0x20;
-const hexDigits = '0123456789abcdef';
 
 /** The text that a key file is, line by line: words and what follows them, all but the checksum. */
 export type KeyTextLine = readonly [word: string, rest: string | Uint8Array];
-
-/** Writes the hex of `bytes` at `at` into `text`, without a string on the way. */
-function putHex(text: Uint8Array, at: number, bytes: Uint8Array): void {
-  for (const [index, byte] of bytes.entries()) {
-    text[at + 2 * index] = hexDigits.charCodeAt(byte >> 4);
-    text[at + 2 * index + 1] = hexDigits.charCodeAt(byte & 0x0f);
-  }
-}
 
 /** The value of a lower-case hex digit; -1 for any other byte. */
 function hexValue(byte: number | undefined): number {

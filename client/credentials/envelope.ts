@@ -1,3 +1,4 @@
+import { newBytes } from '../../protocol/bytes.ts';
 import { HushError } from '../../protocol/errors.ts';
 
 /** Sealed credentials as they are stored: JSON of exactly these fields (docs/formats.md, "Credential envelopes"). */
@@ -109,12 +110,19 @@ export function doesNotOpen(): HushError {
 const malformed = (why: string): HushError =>
   new HushError('DAMAGED', `the envelope is malformed: ${why}`, { hint: 'restore it from a backup' });
 
+/** Base64 in its canonical spelling. */
 export const base64Of = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64');
 
-/** The bytes of base64 in its one canonical spelling, else undefined. */
-export function bytesOfBase64(text: unknown): Uint8Array | undefined {
+/**
+ * The bytes of base64 in its one canonical spelling, else undefined. They may be a key: they have memory of their own,
+ * off V8's heap, the caller's to wipe.
+ */
+export function bytesOfBase64(text: unknown): Uint8Array<ArrayBuffer> | undefined {
   if (typeof text !== 'string') return undefined;
-  const bytes = Buffer.from(text, 'base64');
-  return bytes.toString('base64') === text ? bytes : undefined;
+  const bytes = newBytes(Buffer.byteLength(text, 'base64'));
+  const written = Buffer.from(bytes.buffer).write(text, 'base64');
+  if (written === bytes.length && base64Of(bytes) === text) return bytes;
+  bytes.fill(0);
+  return undefined;
 }

@@ -1,6 +1,5 @@
 import { randomBytes } from '@noble/ciphers/utils.js';
 import { HushError } from '../../protocol/errors.ts';
-import { copyOf } from '../bytes.ts';
 import { NoStableKeyError } from '../local/no-stable-key.ts';
 import type { Environment } from '../socket-path.ts';
 import { base64Of, bytesOfBase64, isKid } from './envelope.ts';
@@ -89,11 +88,8 @@ function entriesOf(text: string): readonly [string, unknown][] | undefined {
 
 function keyOfBase64(text: unknown, what: string): Uint8Array {
   const bytes = bytesOfBase64(text) ?? bytesOfBase64(`${String(text)}=`);
-  try {
-    if (bytes?.length === keyBytes) return copyOf(bytes);
-  } finally {
-    bytes?.fill(0);
-  }
+  if (bytes?.length === keyBytes) return bytes;
+  bytes?.fill(0);
   throw new HushError('BAD_REQUEST', `${what} is not a key: it is not the base64 of exactly 32 bytes`, {
     hint: 'hush keygen',
   });

@@ -13,10 +13,10 @@ import {
 } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { renameIfFree } from '../../native/rename.ts';
+import { newBytes } from '../../protocol/bytes.ts';
 import { HushError } from '../../protocol/errors.ts';
-import { masterKeyBytes } from '../../protocol/master-key-text.ts';
+import { hexLine, masterKeyBytes } from '../../protocol/master-key-text.ts';
 import { shellWord } from '../../protocol/shell-word.ts';
-import { newBytes } from '../bytes.ts';
 import type { Environment } from '../socket-path.ts';
 import { keyFromFile, keyFromFileIfThere, systemError } from './key-source.ts';
 
@@ -28,7 +28,6 @@ export interface DevelopmentKey {
 }
 
 const what = 'the development key file';
-const digits = new TextEncoder().encode('0123456789abcdef');
 
 /**
  * Where the development key is kept: `$XDG_DATA_HOME/hushd/development.key`, by default below `~/.local/share`;
@@ -110,16 +109,6 @@ function moveIfFree(draft: string, file: string): boolean {
     if (code === 'EXISTS' || code === 'EEXIST') return false;
     throw error;
   }
-}
-
-function hexLine(key: Uint8Array): Uint8Array<ArrayBuffer> {
-  const text = newBytes(2 * key.length + 1);
-  key.forEach((byte, index) => {
-    text[2 * index] = digits[byte >> 4] ?? 0;
-    text[2 * index + 1] = digits[byte & 0x0f] ?? 0;
-  });
-  text[2 * key.length] = 0x0a;
-  return text;
 }
 
 function writeNew(path: string, bytes: Uint8Array): void {

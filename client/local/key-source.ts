@@ -1,7 +1,7 @@
 import { readKeyText } from '../../native/key-file.ts';
+import { newBytes } from '../../protocol/bytes.ts';
 import { HushError } from '../../protocol/errors.ts';
 import { masterKeyBytes, masterKeyTextBytes, parseMasterKey } from '../../protocol/master-key-text.ts';
-import { newBytes } from '../bytes.ts';
 import type { Environment } from '../socket-path.ts';
 
 /**

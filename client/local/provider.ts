@@ -1,5 +1,6 @@
 import { createHmac, createSecretKey, randomBytes, randomFillSync } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
+import { copyBytes, newBytes } from '../../protocol/bytes.ts';
 import { HushError } from '../../protocol/errors.ts';
 import {
   deriveLocalKey,
@@ -9,8 +10,8 @@ import {
 } from '../../protocol/local-handle.ts';
 import type { LocalKey, LocalPlace } from '../../protocol/local-handle.ts';
 import { masterKeyBytes } from '../../protocol/master-key-text.ts';
+import { shapeFault } from '../../protocol/shape-fault.ts';
 import { cryptoHandle } from '../../protocol/shapes.ts';
-import { copyOf, newBytes } from '../bytes.ts';
 import { coordinateOf, plaintextOf, textOf } from '../crypto-context.ts';
 import type { CryptoContext } from '../crypto-context.ts';
 import { handleOf } from '../crypto-handle.ts';
@@ -129,7 +130,7 @@ function keyOf(options: LocalProviderOptions): Uint8Array {
   if ([key !== undefined, keyFile !== undefined, ephemeralKeyForTests].filter(Boolean).length > 1) {
     throw new HushError('BAD_REQUEST', 'give one of key, keyFile and ephemeralKeyForTests, not more');
   }
-  if (key !== undefined) return copyOf(key);
+  if (key !== undefined) return copyBytes(key);
   if (keyFile !== undefined) return keyFromFile(keyFile);
   if (ephemeralKeyForTests) {
     refuseEphemeralKey(env);
@@ -144,9 +145,7 @@ function keyOf(options: LocalProviderOptions): Uint8Array {
 function checkedHandle(handle: CryptoHandle): CryptoHandle {
   const checked = cryptoHandle.safeParse(handleOf(handle));
   if (checked.success) return checked.data;
-  const [issue] = checked.error.issues;
-  const field = ['handle', ...(issue?.path ?? [])].map(String).join('.');
-  throw new HushError('BAD_REQUEST', `${field}: ${issue?.message ?? 'it is not well formed'}`);
+  throw new HushError('BAD_REQUEST', shapeFault(checked.error, 'handle'));
 }
 
 /** What synchronous work comes to, as the platform wants it. */

@@ -1,24 +1,14 @@
 import type { Socket } from 'node:net';
 import { HushError, reportOf } from '../../protocol/errors.ts';
-import { createFrameReader, protocolVersions } from '../../protocol/frames.ts';
+import { createFrameReader, prefixBytes } from '../../protocol/frames.ts';
 import type { FrameEncoder, Limits } from '../../protocol/index.ts';
-import { operations } from '../../protocol/operations.ts';
+import { wipeResult } from '../operations/results.ts';
+import { createChannel } from './channel.ts';
+import { answerHello, type HelloFacts } from './greeting.ts';
 import { parseRequest, type Request } from './message.ts';
 import { createOutbox } from './outbox.ts';
+import type { Outcome, Service } from './service.ts';
 import type { Slabs } from './slabs.ts';
-
-/** What a request ends with: the result, or why not. */
-export type Outcome = { readonly ok: object } | { readonly error: HushError };
-
-/** Where requests go to be served. */
-export interface Service {
-  /** Starts a request of this connection; `settle` is called once, in this turn or a later one. */
-  begin(request: Request, settle: (outcome: Outcome) => void): void;
-  /** Says that all the requests which arrived together have begun. */
-  endTurn(): void;
-  /** Told of what was refused before it was a request, or for a limit of the connection. */
-  refused(error: HushError): void;
-}
 
 /** One client's connection, from accept to close. */
 export interface Connection {
@@ -52,7 +42,7 @@ interface ConnectionParts {
   readonly service: Service;
   readonly now: () => number;
   /** What hello answers, besides the version that was chosen. */
-  readonly hello: { readonly versions: readonly number[]; readonly daemon: string; readonly limits: Limits };
+  readonly hello: HelloFacts;
 }
 
 const nothing = new Uint8Array(new ArrayBuffer(0));
@@ -62,7 +52,10 @@ export function createConnection(parts: ConnectionParts): Connection {
   const { socket, limits, encoder, service, now } = parts;
   const reader = createFrameReader(limits.frameBytes);
   const outbox = createOutbox(socket, parts.slabs, afterWrite);
+  const channel = createChannel({ outbox, handshake: service.handshake, end: refuse });
   let greeted = false;
+  /** Whether a handshake has just been agreed on: what follows is no plain frame any more. */
+  let shaken = false;
   let inFlight = 0;
   let begunInTurn = 0;
   /** Whether frames were put off because replies wait to be written. */
@@ -91,7 +84,7 @@ export function createConnection(parts: ConnectionParts): Connection {
       return;
     }
     try {
-      send({ id, ok: outcome.ok });
+      send({ id, ok: channel.sealsFields() ? channel.seal(id, outcome.ok) : outcome.ok });
     } catch (error) {
       if (!(error instanceof HushError)) throw error;
       send({ id, error: reportOf(error) });
@@ -121,26 +114,39 @@ export function createConnection(parts: ConnectionParts): Connection {
     send({ id: null, error: reportOf(error) });
     outbox.flush();
     reader.wipe();
+    channel.wipe();
     end();
   }
 
-  function hello(request: Request): void {
-    const params = operations.hello.params.safeParse(request.params);
-    if (!params.success)
-      throw new HushError('BAD_REQUEST', 'hello needs the versions that the client speaks');
-    const offered = params.data.versions;
-    const version = protocolVersions.find((known) => offered.includes(known));
-    if (version === undefined) {
-      refuse(
-        new HushError(
-          'UNSUPPORTED_VERSION',
-          `the client speaks versions ${offered.join(', ')}, this daemon speaks ${protocolVersions.join(', ')}`,
-        ),
-      );
-      return;
-    }
+  /** Ends a connection whose records are not the peer's: nobody is there who could be told of it. */
+  function cut(error: HushError): void {
+    if (closing) return;
+    closing = true;
+    service.refused(error);
+    socket.destroy();
+  }
+
+  function hello({ id, params }: Request, frame: Uint8Array): void {
+    const { ok, sealsFields } = answerHello(params, parts.hello, service.wantsFields());
     greeted = true;
-    reply(request.id, { ok: { version, ...parts.hello } });
+    encoder.encode({ id, ok }, limits.frameBytes, (answer) => {
+      channel.greeted(frame, answer, sealsFields);
+      outbox.add(answer);
+    });
+    service.greeted();
+  }
+
+  function handshake({ id, params }: Request): void {
+    try {
+      channel.shake(params, (ok) => {
+        reply(id, { ok });
+      });
+      shaken = true;
+    } catch (error) {
+      if (!(error instanceof HushError && error.code === 'RATE_LIMITED')) throw error;
+      service.refused(error);
+      reply(id, { error });
+    }
   }
 
   function serve(bytes: Uint8Array, start: number, end: number): boolean {
@@ -149,9 +155,11 @@ export function createConnection(parts: ConnectionParts): Connection {
       const request = parseRequest(bytes, start, end);
       if (!greeted) {
         if (request.op !== 'hello') throw new HushError('BAD_REQUEST', 'the first request must be hello');
-        hello(request);
+        hello(request, bytes.subarray(start - prefixBytes, end));
       } else if (request.op === 'hello') {
         throw new HushError('BAD_REQUEST', 'hello is said once a connection');
+      } else if (request.op === 'handshake') {
+        handshake(request);
       } else if (inFlight >= limits.inFlight) {
         const error = new HushError('LIMIT_EXCEEDED', `more than ${limits.inFlight} requests are in flight`, {
           limit: 'inFlight',
@@ -166,17 +174,30 @@ export function createConnection(parts: ConnectionParts): Connection {
       refuse(error);
     }
     stopped = !closing && isBlocked();
-    return !closing && !stopped;
+    return !closing && !stopped && !shaken;
   }
 
   function begin(request: Request): void {
     if (++begunInTurn > requestsInTurn) endTurn();
     inFlight++;
-    service.begin(request, (outcome) => {
-      inFlight--;
-      if (socket.destroyed) return;
-      reply(request.id, outcome);
-      planFlush();
+    channel.settled();
+    if (channel.sealsFields()) beginOpened(request);
+    else service.begin(request, (outcome) => settle(request.id, outcome));
+  }
+
+  function settle(id: number, outcome: Outcome): void {
+    inFlight--;
+    if (socket.destroyed) return;
+    reply(id, outcome);
+    planFlush();
+  }
+
+  /** Begins a request whose values are sealed; what they open to is wiped when it has ended. */
+  function beginOpened({ id, op, params: sealed }: Request): void {
+    const params = channel.open(id, sealed);
+    service.begin({ id, op, params }, (outcome) => {
+      if (typeof params === 'object' && params !== null) wipeResult(params);
+      settle(id, outcome);
     });
   }
 
@@ -189,15 +210,38 @@ export function createConnection(parts: ConnectionParts): Connection {
     return socket.writableLength + outbox.collected() > limits.writeBacklogBytes;
   }
 
-  function take(chunk: Uint8Array): void {
-    stopped = false;
-    taking = true;
+  function takePlain(chunk: Uint8Array): void {
     try {
       reader.push(chunk, serve);
+      if (shaken && reader.pending())
+        throw new HushError('BAD_REQUEST', 'nothing may follow a handshake before its answer');
+      shaken = false;
     } catch (error) {
       if (!(error instanceof HushError)) throw error;
       refuse(error);
     }
+  }
+
+  function takeRecords(chunk: Uint8Array): void {
+    // Frames that were put off come before what is still sealed.
+    takePlain(nothing);
+    if (stopped && chunk.byteLength === 0) return;
+    try {
+      channel.receive(chunk, (plain) => {
+        takePlain(plain);
+        return !closing && !stopped;
+      });
+    } catch (error) {
+      if (!(error instanceof HushError)) throw error;
+      cut(error);
+    }
+  }
+
+  function take(chunk: Uint8Array): void {
+    stopped = false;
+    taking = true;
+    if (channel.isSealed()) takeRecords(chunk);
+    else takePlain(chunk);
     try {
       endTurn();
     } finally {
@@ -217,7 +261,7 @@ export function createConnection(parts: ConnectionParts): Connection {
       blockedSince ??= now();
       socket.pause();
     }
-    if (reader.pending() && blockedSince === undefined) frameSince ??= now();
+    if ((reader.pending() || channel.pending()) && blockedSince === undefined) frameSince ??= now();
     else frameSince = undefined;
     return blockedSince === undefined;
   }
@@ -233,6 +277,7 @@ export function createConnection(parts: ConnectionParts): Connection {
     closing = true;
     reader.wipe();
     outbox.wipe();
+    channel.wipe();
   });
 
   return {

@@ -2,7 +2,9 @@ import { Socket, createServer } from 'node:net';
 import { HushError } from '../../protocol/errors.ts';
 import { createFrameEncoder, protocolVersions } from '../../protocol/frames.ts';
 import type { Limits } from '../../protocol/index.ts';
-import { createConnection, type Connection, type Service } from './connection.ts';
+import { copyBytes, wipe } from '../memory/plain-bytes.ts';
+import { createConnection, type Connection } from './connection.ts';
+import type { Service } from './service.ts';
 import { createSlabs } from './slabs.ts';
 
 const sweepMs = 250;
@@ -56,6 +58,14 @@ function readInto(accepted: Socket, buffer: Uint8Array, received: (bytes: number
   return new Socket(options as ConstructorParameters<typeof Socket>[0]);
 }
 
+function receive(connection: Connection, chunk: Uint8Array): void {
+  try {
+    connection.receive(chunk);
+  } finally {
+    wipe(chunk);
+  }
+}
+
 /** Listens on a Unix-domain socket at `path`, which must be free. */
 export async function listen(parts: ListenerParts): Promise<Listener> {
   const { limits, now } = parts;
@@ -94,15 +104,25 @@ export async function listen(parts: ListenerParts): Promise<Listener> {
   const accept = (accepted: Socket): void => {
     makeRoom();
     const socket = readInto(accepted, buffer, (bytes) => {
-      try {
-        connection.receive(buffer.subarray(0, bytes));
-      } finally {
-        buffer.fill(0, 0, bytes);
+      const chunk = buffer.subarray(0, bytes);
+      const known = service.whenKnown();
+      if (known === undefined) {
+        receive(connection, chunk);
+        return;
       }
+      // The buffer is every connection's; what waits has its own.
+      const waiting = copyBytes(chunk);
+      wipe(chunk);
+      socket.pause();
+      void known.then(() => {
+        socket.resume();
+        receive(connection, waiting);
+      });
     });
     socket.on('error', () => {
       socket.destroy();
     });
+    const service = parts.service(socket);
     const connection = createConnection({
       socket,
       limits,
@@ -110,7 +130,7 @@ export async function listen(parts: ListenerParts): Promise<Listener> {
       slabs,
       now,
       hello,
-      service: parts.service(socket),
+      service,
     });
     socket.once('close', () => {
       open.delete(connection);

@@ -1,4 +1,6 @@
 import type { Socket } from 'node:net';
+import { sealedLength, sealRecords } from '../../noise/records.ts';
+import type { Transport } from '../../noise/transport.ts';
 import type { Slabs } from './slabs.ts';
 
 /** Collects the frames of one turn of the event loop for one connection, and writes them at once. */
@@ -9,6 +11,8 @@ export interface Outbox {
   collected(): number;
   /** Writes what was collected; its bytes are wiped once the kernel has them. */
   flush(): void;
+  /** Has everything that is flushed from now on sealed as records. */
+  secure(transport: Transport): void;
   /** Wipes what was collected and not written. */
   wipe(): void;
 }
@@ -17,6 +21,7 @@ export interface Outbox {
 export function createOutbox(socket: Socket, slabs: Slabs, written: () => void): Outbox {
   let slab: Buffer | undefined;
   let used = 0;
+  let sealing: Transport | undefined;
 
   const room = (bytes: number): Buffer => {
     if (slab !== undefined && slab.byteLength - used >= bytes) return slab;
@@ -27,6 +32,23 @@ export function createOutbox(socket: Socket, slabs: Slabs, written: () => void):
     }
     slab = larger;
     return larger;
+  };
+
+  const write = (leaving: Buffer, bytes: number): void => {
+    socket.write(leaving.subarray(0, bytes), () => {
+      slabs.giveBack(leaving, bytes);
+      written();
+    });
+  };
+
+  const writeSealed = (transport: Transport, leaving: Buffer, bytes: number): void => {
+    const records = slabs.take(sealedLength(bytes));
+    try {
+      sealRecords(transport, leaving.subarray(0, bytes), records);
+    } finally {
+      slabs.giveBack(leaving, bytes);
+    }
+    write(records, sealedLength(bytes));
   };
 
   return {
@@ -46,10 +68,11 @@ export function createOutbox(socket: Socket, slabs: Slabs, written: () => void):
         slabs.giveBack(leaving, bytes);
         return;
       }
-      socket.write(leaving.subarray(0, bytes), () => {
-        slabs.giveBack(leaving, bytes);
-        written();
-      });
+      if (sealing === undefined) write(leaving, bytes);
+      else writeSealed(sealing, leaving, bytes);
+    },
+    secure(transport) {
+      sealing = transport;
     },
     wipe() {
       if (slab !== undefined) slabs.giveBack(slab, used);

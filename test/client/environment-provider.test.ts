@@ -57,7 +57,7 @@ describe('the crypto provider of the environment', () => {
       for (const given of [handle, { ...handle, kmsKeyId: 'hush:hint' }, { ...handle, ciphertext: 'AAAA' }]) {
         for (const call of [provider.decrypt(given, mail), provider.rotateKey(given, mail)]) {
           await assert.rejects(call, (error: { hint: string }) => {
-            assert.equal(error.hint, 'hush keys adopt');
+            assert.equal(error.hint, 'hush keys adopt --stdin');
             return coded('WRONG_KEY', /^hushd: the handle was sealed by a local key/)(error);
           });
         }

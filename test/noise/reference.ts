@@ -94,3 +94,28 @@ export function referenceIK(
     responderKey: Uint8Array.from(responderKey ?? []),
   };
 }
+
+/** The same for `Noise_NN_25519_ChaChaPoly_BLAKE2s` from both ephemeral private keys, payloads empty. */
+export function referenceNN(
+  prologue: Uint8Array,
+  initiator: Uint8Array,
+  responder: Uint8Array,
+): Pick<ReferenceHandshake, 'message1' | 'message2' | 'hash' | 'chainingKey'> {
+  const name = new TextEncoder().encode('Noise_NN_25519_ChaChaPoly_BLAKE2s');
+  const ck = blake2s(name);
+  let h = blake2s(concat([ck, prologue]));
+  const message1 = x25519.getPublicKey(initiator);
+  h = blake2s(concat([h, message1]));
+  h = blake2s(concat([h, new Uint8Array(0)]));
+  const e = x25519.getPublicKey(responder);
+  h = blake2s(concat([h, e]));
+  const [chainingKey, k] = referenceHkdf(ck, x25519.getSharedSecret(responder, message1), 2);
+  const sealed = chacha20poly1305(Uint8Array.from(k ?? []), referenceNonce(0), h).encrypt(new Uint8Array(0));
+  h = blake2s(concat([h, sealed]));
+  return {
+    message1,
+    message2: concat([e, sealed]),
+    hash: h,
+    chainingKey: Uint8Array.from(chainingKey ?? []),
+  };
+}

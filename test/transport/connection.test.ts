@@ -5,9 +5,10 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { handshakeFailed } from '../../noise/handshake.ts';
 import { createFrameEncoder, createFrameReader, decodeMessage } from '../../protocol/frames.ts';
 import type { Limits } from '../../protocol/index.ts';
-import type { Service } from '../../daemon/transport/connection.ts';
+import type { Service } from '../../daemon/transport/service.ts';
 import { listen } from '../../daemon/transport/listener.ts';
 
 const limits: Limits = {
@@ -68,13 +69,23 @@ async function replies(socket: Socket, count: number): Promise<Record<string, un
   return seen;
 }
 
-const echo = (): Service => ({
-  begin: (request, settle) => {
-    settle({ ok: { op: request.op } });
-  },
+/** A service that begins requests like this, and knows of no handshake. */
+const serviceWith = (begin: Service['begin']): Service => ({
+  whenKnown: () => undefined,
+  begin,
   endTurn: () => undefined,
+  greeted: () => undefined,
   refused: () => undefined,
+  wantsFields: () => false,
+  handshake: () => {
+    throw handshakeFailed();
+  },
 });
+
+const echo = (): Service =>
+  serviceWith((request, settle) => {
+    settle({ ok: { op: request.op } });
+  });
 
 async function open(t: TestContext, path: string): Promise<Socket> {
   const socket = connect(path);
@@ -85,16 +96,14 @@ async function open(t: TestContext, path: string): Promise<Socket> {
 
 test('bytes that were read are wiped from the read buffer before the next event', async (t) => {
   const views: Uint8Array[] = [];
-  const path = await serve(t, () => ({
-    begin: (request, settle) => {
+  const path = await serve(t, () =>
+    serviceWith((request, settle) => {
       const { secret } = request.params as { secret: Uint8Array };
       assert.equal(Buffer.from(secret).toString(), 'a secret on the wire');
       views.push(secret);
       settle({ ok: {} });
-    },
-    endTurn: () => undefined,
-    refused: () => undefined,
-  }));
+    }),
+  );
   const socket = await open(t, path);
   const got = replies(socket, 2);
   socket.write(
@@ -130,15 +139,13 @@ test('hello comes first, is said once, and needs a version in common', async (t)
 
 test('more requests in flight than the limit are refused by id, and the rest are answered', async (t) => {
   const settles: (() => void)[] = [];
-  const path = await serve(t, () => ({
-    begin: (_request, settle) => {
+  const path = await serve(t, () =>
+    serviceWith((_request, settle) => {
       settles.push(() => {
         settle({ ok: {} });
       });
-    },
-    endTurn: () => undefined,
-    refused: () => undefined,
-  }));
+    }),
+  );
   const socket = await open(t, path);
   const refused = replies(socket, 2);
   socket.write(Buffer.concat([hello, ...[1, 2, 3].map((id) => frameOf({ id, op: 'x', params: {} }))]));
@@ -171,13 +178,11 @@ test('when every connection is taken, one that has not said hello makes room bef
 });
 
 test('a reply that no frame can hold becomes a named error for that request alone', async (t) => {
-  const path = await serve(t, () => ({
-    begin: (request, settle) => {
+  const path = await serve(t, () =>
+    serviceWith((request, settle) => {
       settle({ ok: { value: new Uint8Array(request.op === 'large' ? 300_000 : 3) } });
-    },
-    endTurn: () => undefined,
-    refused: () => undefined,
-  }));
+    }),
+  );
   const socket = await open(t, path);
   const got = replies(socket, 3);
   socket.write(
@@ -197,14 +202,11 @@ test('a peer that does not read is not read from, and loses no reply once it doe
   const value = new Uint8Array(50_000);
   const path = await serve(
     t,
-    () => ({
-      begin: (_request, settle) => {
+    () =>
+      serviceWith((_request, settle) => {
         begun++;
         settle({ ok: { value } });
-      },
-      endTurn: () => undefined,
-      refused: () => undefined,
-    }),
+      }),
     { writeBacklogBytes: 200_000, inFlight: 1000 },
   );
   const socket = await open(t, path);
