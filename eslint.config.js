@@ -6,7 +6,7 @@ const daemonLayers = [
   ['memory'],
   ['keys'],
   ['stores'],
-  ['vault', 'cache', 'audit', 'access', 'config'],
+  ['vault', 'cache', 'audit', 'access', 'config', 'enrolled', 'unlock', 'approvals'],
   ['gates'],
   ['operations'],
   ['transport'],
@@ -32,6 +32,16 @@ const layering = [
   {
     files: ['native/**/*.ts'],
     rules: refuse(upTo(['daemon', 'client', 'cli'], 'native/ stands below both ends')),
+  },
+  {
+    files: ['noise/**/*.ts'],
+    rules: refuse(
+      upTo(['native', 'daemon', 'client', 'cli'], 'noise/ imports protocol/ and nothing else of ours'),
+      [
+        '^(node:)?(fs|net|child_process|dgram|http|https|http2|tls|worker_threads)(/|$)',
+        'noise/ does no input or output',
+      ],
+    ),
   },
   {
     files: ['client/**/*.ts'],
@@ -91,7 +101,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['{daemon,client,protocol,native}/**/*.ts'],
+    files: ['{daemon,client,protocol,native,noise}/**/*.ts'],
     // The one place from which the daemon speaks to a terminal, before there is a log.
     ignores: ['daemon/failure.ts'],
     rules: { 'no-console': 'error' },

@@ -31,6 +31,23 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   get: { summary: 'show a secret, its value with --reveal', load: () => import('./commands/get.ts') },
   list: { summary: 'list the paths of secrets', load: () => import('./commands/list.ts') },
   delete: { summary: 'delete a secret', load: () => import('./commands/delete.ts') },
+  approve: {
+    summary: 'list reads that wait for an approval, allow or refuse one',
+    load: () => import('./commands/approve.ts'),
+  },
+  client: {
+    summary: 'enrol clients that prove themselves by a key, list and remove them',
+    load: () => import('./commands/client.ts'),
+  },
+  policy: {
+    summary: 'check the config, explain and test what it decides',
+    load: () => import('./commands/policy.ts'),
+  },
+  grant: {
+    summary: 'grant a client something for a time, list such grants',
+    load: () => import('./commands/grant.ts'),
+  },
+  revoke: { summary: 'take grants for a time back', load: () => import('./commands/revoke.ts') },
   profile: {
     summary: 'list, activate, deactivate or delete profiles',
     load: () => import('./commands/profile.ts'),
@@ -48,6 +65,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
   backup: {
     summary: 'back a profile up, check and restore backups',
     load: () => import('./commands/backup.ts'),
+  },
+  audit: {
+    summary: 'show, search, export and verify the record of who did what',
+    load: () => import('./commands/audit.ts'),
   },
   doctor: {
     summary: 'check the installation, and say how to mend it',

@@ -1,11 +1,13 @@
 import { isProfileName } from '../protocol/names.ts';
 
 /** Whether a word is one of the options that every command takes. */
-export const isCommonOption = (word = ''): boolean =>
-  word === '--json' || takesNext(word) || /^(-p.|--profile=)/.test(word);
+const isCommonOption = (word = ''): boolean =>
+  word === '--json' || takesNext(word) || /^(-p.|--profile=|--client-key=)/.test(word);
 
 /** Whether the word after it is the value of a common option. */
-export const takesNext = (word = ''): boolean => word === '-p' || word === '--profile';
+const takesNext = (word = ''): boolean => namesProfile(word) || word === '--client-key';
+
+const namesProfile = (word: string): boolean => word === '-p' || word === '--profile';
 
 /** Where the first word is that is neither a common option nor its value. */
 export function afterCommonOptions(words: readonly string[]): number {
@@ -19,7 +21,7 @@ export function profileNamed(words: readonly string[]): string | undefined {
   const end = words.indexOf('--');
   for (const [index, word] of words.slice(0, end < 0 ? words.length : end).entries()) {
     const [, joined] = /^(?:--profile=|-p(?=[^-])|hush:\/\/)([^/]+)/.exec(word) ?? [];
-    const named = takesNext(word) ? words[index + 1] : joined;
+    const named = namesProfile(word) ? words[index + 1] : joined;
     if (named !== undefined) return isProfileName(named) ? named : undefined;
   }
   return undefined;

@@ -1,7 +1,7 @@
 import { randomFillSync } from 'node:crypto';
 import { readCredential, readKeyFile } from '../daemon/key-file.ts';
 import { masterKeyBytes, parseMasterKey } from '../protocol/master-key-text.ts';
-import { copyBytes, newBytes } from '../daemon/memory/plain-bytes.ts';
+import { copyBytes, newBytes } from '../protocol/bytes.ts';
 import { createSecureArena, type SecureArena, type SecureBytes } from '../daemon/memory/secure-bytes.ts';
 import { HushError } from '../protocol/errors.ts';
 import {
@@ -156,14 +156,22 @@ export function keyWithoutPerson(
   if (fromSystemd !== undefined) {
     return { credential: fromSystemd, source: 'the systemd credential hushd-master-key' };
   }
-  const text = env['HUSH_MASTER_KEY'];
+  const secret = keyFromVariable(env, 'HUSH_MASTER_KEY');
+  return secret === undefined
+    ? undefined
+    : { credential: { kind: 'key', secret }, source: 'HUSH_MASTER_KEY' };
+}
+
+/** The key in a variable, which the caller wipes; undefined where it is not set. Throws BAD_REQUEST for no key. */
+export function keyFromVariable(env: NodeJS.ProcessEnv, name: string): Uint8Array<ArrayBuffer> | undefined {
+  const text = env[name];
   if (text === undefined) return undefined;
   // The environment has the key as a string that nothing can wipe; the bytes at least are.
   const bytes = new TextEncoder().encode(text);
-  const secret = newBytes(masterKeyBytes);
+  const key = newBytes(masterKeyBytes);
   try {
-    parseMasterKey(bytes, secret, 'HUSH_MASTER_KEY');
-    return { credential: { kind: 'key', secret }, source: 'HUSH_MASTER_KEY' };
+    parseMasterKey(bytes, key, name);
+    return key;
   } finally {
     bytes.fill(0);
   }

@@ -6,12 +6,19 @@ import type { ResultOf } from '../protocol/operations.ts';
 /** The daemon, as commands speak to it: they name the profile in each call. */
 export type Daemon = Pick<HushClient, 'call'>;
 
-/** A person waits longer than a program would; `unlock` and `keys.rotate` may take a minute in any case. */
+/** A person waits longer than a program would; the long operations of the client may take a minute in any case. */
 const deadlineMs = 15_000;
 
-/** Runs `use` with a connection to the daemon, and ends it. Throws what `connect` throws. */
-export async function withDaemon<Result>(use: (daemon: Daemon) => Promise<Result>): Promise<Result> {
-  const client = await connect({ deadlineMs, profile: defaultProfile });
+/**
+ * Runs `use` with a connection to the daemon, by default the one that the environment names, and ends it. Throws what
+ * `connect` throws.
+ */
+export async function withDaemon<Result>(
+  use: (daemon: Daemon) => Promise<Result>,
+  socket?: string,
+): Promise<Result> {
+  const where = socket === undefined ? {} : { socket };
+  const client = await connect({ deadlineMs, profile: defaultProfile, ...where });
   try {
     return await use(client);
   } finally {
@@ -22,9 +29,10 @@ export async function withDaemon<Result>(use: (daemon: Daemon) => Promise<Result
 /** Runs `use` as `withDaemon` does, or gives undefined where no daemon answers. */
 export async function withDaemonIfRunning<Result>(
   use: (daemon: Daemon) => Promise<Result>,
+  socket?: string,
 ): Promise<Result | undefined> {
   try {
-    return await withDaemon(use);
+    return await withDaemon(use, socket);
   } catch (error) {
     if (error instanceof HushError && error.code === 'UNREACHABLE') return undefined;
     throw error;

@@ -1,5 +1,6 @@
 import { HushError, reportOf } from '../protocol/errors.ts';
 import type { ParamsOf } from '../protocol/operations.ts';
+import { shapeFault } from '../protocol/shape-fault.ts';
 import { cryptoHandle } from '../protocol/shapes.ts';
 import { membersOf, type Member } from './json-members.ts';
 
@@ -59,9 +60,7 @@ export function lineOfFailure(text: string, number: number, error: HushError): s
 function handleOf(value: unknown): HandleLine['handle'] {
   const parsed = cryptoHandle.safeParse(value);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const field = ['handle', ...(issue?.path ?? [])].map(String).join('.');
-  throw malformed(`${field}: ${issue?.message ?? 'it is not well formed'}`);
+  throw malformed(shapeFault(parsed.error, 'handle'));
 }
 
 /** The object that a text is, or undefined if it is none. */

@@ -1,4 +1,4 @@
-import { newBytes } from '../daemon/memory/plain-bytes.ts';
+import { newBytes } from '../protocol/bytes.ts';
 import { HushError } from '../protocol/errors.ts';
 import { readSome } from './input.ts';
 

@@ -1,7 +1,7 @@
 import { read } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { HushError } from '../protocol/errors.ts';
-import { newBytes } from '../daemon/memory/plain-bytes.ts';
+import { newBytes } from '../protocol/bytes.ts';
 
 const standardInput = 0;
 const lineFeed = 0x0a;

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { checkDirectory, openSafeFile } from '../daemon/home/safety.ts';
 import type { HomePaths } from '../daemon/home/paths.ts';
-import { newBytes } from '../daemon/memory/plain-bytes.ts';
+import { newBytes } from '../protocol/bytes.ts';
 import { errorOf, errorTable, HushError, isErrorCode, type ErrorCode } from '../protocol/errors.ts';
 import { shellWord } from '../protocol/shell-word.ts';
 import { daemonProgram } from './package.ts';

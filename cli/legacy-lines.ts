@@ -4,6 +4,7 @@ import { diskError, errnoOf } from '../daemon/home/disk-errors.ts';
 import { HushError } from '../protocol/errors.ts';
 import { parseSecretPath } from '../protocol/names.ts';
 import type { ParamsOf } from '../protocol/operations.ts';
+import { shapeFault } from '../protocol/shape-fault.ts';
 
 /** A row of `secret.importLegacy`. */
 type LegacyRow = ParamsOf<'secret.importLegacy'>['rows'][number];
@@ -46,7 +47,9 @@ export async function* legacyLines(
     const row = at(number, () => parseLegacyLine(text));
     const before = paths.get(row.path);
     if (before !== undefined)
-      throw new HushError('CONFLICT', `line ${number}: its path stands on line ${before} already`);
+      throw new HushError('CONFLICT', `line ${number}: its path stands on line ${before} already`, {
+        hint: 'leave one of the two lines away',
+      });
     paths.set(row.path, number);
     const size = row.ciphertext.length + row.path.length;
     if (chunk.length >= most.lines || (chunk.length > 0 && bytes + size > most.bytes)) {
@@ -81,12 +84,10 @@ async function* linesOf(file: string): AsyncGenerator<string, void> {
 export function parseLegacyLine(text: string): LegacyRow {
   const parsed = line.safeParse(jsonOf(text));
   if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    if (issue?.path[0] === 'keyVersion') {
+    if (parsed.error.issues[0]?.path[0] === 'keyVersion') {
       throw bad('keyVersion is not null: a data key sealed it, and not the master key');
     }
-    const where = issue === undefined || issue.path.length === 0 ? 'the object' : issue.path.join('.');
-    throw bad(`${where} is not as it should be (${issue?.code ?? 'unknown'})`);
+    throw bad(shapeFault(parsed.error, 'row'));
   }
   const { path, nonce, iv, ciphertext, createdAt } = parsed.data;
   if ((nonce === undefined) === (iv === undefined)) throw bad('it needs one of nonce and iv');

@@ -14,12 +14,25 @@ import { HushError } from '../protocol/errors.ts';
 import type { ProfileName } from '../protocol/names.ts';
 import { existsSync } from 'node:fs';
 import type { Credential } from './credentials.ts';
+import { stateOf, withDaemonIfRunning } from './daemon.ts';
 
 /** Throws EXISTS if there is a profile of that name, before anybody is asked for a passphrase. */
 export function refuseExisting(paths: HomePaths, name: ProfileName): void {
   if (!existsSync(profilePathsOf(paths, name).folder)) return;
   throw new HushError('EXISTS', `the profile ${name} exists already, and its keys are never made anew`, {
     hint: `hush unlock -p ${name}, or hush init -p with another name`,
+  });
+}
+
+/**
+ * Throws CONFLICT while the daemon of this home has a profile of that name open whose folder is gone: its audit is still
+ * written to, and the folder may be put back.
+ */
+export async function refuseServed({ socket }: HomePaths, name: ProfileName): Promise<void> {
+  const found = await withDaemonIfRunning((daemon) => stateOf(daemon, name), socket);
+  if (found?.state !== 'unlocked') return;
+  throw new HushError('CONFLICT', `a daemon has a profile ${name} open, whose folder was moved or removed`, {
+    hint: `put the folder back; or hush lock -p ${name}, which gives it up, then hush init`,
   });
 }
 

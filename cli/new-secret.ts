@@ -1,9 +1,11 @@
 import { randomFillSync } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { newBytes } from '../daemon/memory/plain-bytes.ts';
+import { diskError } from '../daemon/home/disk-errors.ts';
+import { newBytes } from '../protocol/bytes.ts';
 import { HushError } from '../protocol/errors.ts';
 import { masterKeyBytes } from '../protocol/master-key-text.ts';
+import { shellWord } from '../protocol/shell-word.ts';
 import {
   fileOption,
   keyFromFile,
@@ -55,17 +57,26 @@ export function kindOfNew(
   return newPassphrase ? 'passphrase' : undefined;
 }
 
+/** What is done with a new secret. */
+export interface NewSecretUse<Made> {
+  /** Lets the daemon make a slot of it, or change one. */
+  readonly make: (secret: Credential) => Promise<Made>;
+  /** Tells of it, once that is done. */
+  readonly tell: (made: Made, secret: Credential) => Promise<void>;
+}
+
 /**
- * Runs `use` with a new secret of the kind, and wipes it. A key file that was made for it is taken back when `use`
- * fails. Throws BAD_REQUEST where a key is wanted and no file is named, and what reading it throws.
+ * Makes a slot with a new secret of the kind, tells of it, and wipes the secret. A key file that was made for it is
+ * taken back when the daemon refuses, and never after the daemon's ok. Throws BAD_REQUEST where a key is wanted and no
+ * file is named, what reading it throws, and what `make` and `tell` throw.
  */
-export async function withNewSecret<Result>(
+export async function withNewSecret<Made>(
   kind: Credential['kind'],
   { newKeyFile, generate }: NewSecretOptions,
   { profile, lines, output }: { readonly profile: string; readonly lines: Lines; readonly output: Output },
-  use: (secret: Credential) => Promise<Result>,
-): Promise<Result> {
-  let takeBack: (() => void) | undefined;
+  { make, tell }: NewSecretUse<Made>,
+): Promise<void> {
+  let file: NewKeyFile | undefined;
   let secret: Credential | undefined;
   try {
     if (kind === 'passphrase') {
@@ -77,21 +88,44 @@ export async function withNewSecret<Result>(
       throw badUsage('a new key comes from a file: --new-key-file FILE, with --generate to make it', 'slot');
     } else if (generate) {
       secret = { kind, secret: randomFillSync(newBytes(masterKeyBytes)) };
-      takeBack = writeKeyFile(resolve(newKeyFile), secret.secret);
+      const path = resolve(newKeyFile);
+      file = { path, takeBack: writeKeyFile(path, secret.secret) };
     } else {
       secret = keyFromFile(newKeyFile);
     }
-    return await use(secret);
-  } catch (error) {
-    // Whether a change that was not answered in time was made is not known: then its key must not be lost.
-    if (!(error instanceof HushError && unanswered.has(error.code))) takeBack?.();
-    throw error;
+    const made = await keptUnlessRefused(file, make(secret));
+    await tell(made, secret);
   } finally {
     secret?.secret.fill(0);
   }
 }
 
-const unanswered: ReadonlySet<string> = new Set(['DEADLINE', 'UNREACHABLE']);
+interface NewKeyFile {
+  readonly path: string;
+  readonly takeBack: () => void;
+}
+
+/** These leave open whether the change was made. */
+const leavesOpen: ReadonlySet<string> = new Set(['DEADLINE', 'UNREACHABLE', 'UNAVAILABLE']);
+
+/** The outcome of a change; where that is a refusal for certain, the new key file is taken back. */
+async function keptUnlessRefused<Made>(file: NewKeyFile | undefined, made: Promise<Made>): Promise<Made> {
+  try {
+    return await made;
+  } catch (error) {
+    if (file === undefined) throw error;
+    if (error instanceof HushError && !leavesOpen.has(error.code)) {
+      file.takeBack();
+      throw error;
+    }
+    const { code, message } =
+      error instanceof HushError ? error : { code: 'UNAVAILABLE' as const, message: String(error) };
+    throw new HushError(code, `${message}; its key stays in ${file.path}, for the slot may have been made`, {
+      hint: `hush slot list; where there is no such slot: rm ${shellWord(file.path)}`,
+      cause: error,
+    });
+  }
+}
 
 async function newPassphrase(profile: string, lines: Lines): Promise<Credential> {
   if (!isTyped()) return passphraseFrom(lines, '--new-passphrase');
@@ -108,25 +142,56 @@ export async function warnIfShort({ kind, secret }: Credential, output: Output):
   );
 }
 
-/** Tells of something that was done, and shows a recovery key, alone on standard output, this one time. */
-export async function showRecoveryKey(
+/** A secret that nobody has but this process. */
+export interface ShownOnce {
+  /** Its line, which is wiped. */
+  readonly text: Uint8Array;
+  /** Its member in JSON. */
+  readonly member: 'key' | 'recoveryKey';
+  /** What was done, and what the secret is, as notes. */
+  readonly done: string;
+  readonly note: string;
+  /** What to type where it could not be shown. */
+  readonly ifLost: string;
+}
+
+/**
+ * Tells of something that was done, and shows a secret, alone on standard output, this one time. Throws UNAVAILABLE
+ * that says what to type where it cannot be shown: then nobody has it.
+ */
+export async function showOnce(
   facts: object,
-  done: string,
-  recoveryKey: Credential,
+  { text, member, done, note, ifLost }: ShownOnce,
   output: Output,
 ): Promise<void> {
-  const text = recoveryKeyText(recoveryKey);
   try {
     if (output.json) {
-      await output.facts({ ...facts, recoveryKey: new TextDecoder().decode(text).trimEnd() }, []);
-    } else {
+      await output.facts({ ...facts, [member]: new TextDecoder().decode(text).trimEnd() }, []);
+      return;
+    }
+    try {
       await output.note(done);
-      await output.note(
-        'this is the recovery key, shown only now: write it down, and keep it apart from this host',
-      );
+      await output.note(note);
+    } finally {
       await output.bytes(text);
     }
+  } catch (error) {
+    const { message } = diskError(`${done}, and its secret could not be shown`, error);
+    throw new HushError('UNAVAILABLE', message, { hint: ifLost, cause: error });
   } finally {
     text.fill(0);
   }
+}
+
+/** Shows a recovery key as `showOnce` does. */
+export function showRecoveryKey(
+  facts: object,
+  done: string,
+  recoveryKey: Credential,
+  ifLost: string,
+  output: Output,
+): Promise<void> {
+  const note = 'this is the recovery key, shown only now: write it down, and keep it apart from this host';
+  const text = recoveryKeyText(recoveryKey);
+  return showOnce(facts, { text, member: 'recoveryKey', done, note, ifLost }, output);
 }

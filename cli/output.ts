@@ -58,12 +58,13 @@ function inProfile(error: HushError, profile: string | undefined): HushError {
 
 /** The error with another hint. */
 export function withHint(error: HushError, hint: string): HushError {
-  const { code, message, retryAfterMs, limit } = error;
+  const { code, message, retryAfterMs, limit, approval } = error;
   return new HushError(code, message, {
     hint,
     cause: error,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(limit === undefined ? {} : { limit }),
+    ...(approval === undefined ? {} : { approval }),
   });
 }
 
@@ -79,7 +80,8 @@ function jsonOf(error: HushError): string {
 }
 
 function sentenceOf(error: HushError): string {
-  if (error.retryAfterMs === undefined) return error.message;
+  // To ask again is no use before somebody has decided.
+  if (error.retryAfterMs === undefined || error.code === 'APPROVAL_PENDING') return error.message;
   return `${error.message}; it may pass in ${secondsOf(error.retryAfterMs)}`;
 }
 

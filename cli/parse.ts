@@ -1,6 +1,7 @@
+import { resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { afterCommonOptions } from './common-options.ts';
-import { usageError } from './usage.ts';
+import { badUsage, usageError, wordsOf } from './usage.ts';
 
 /** A command as the parser sees it. */
 export interface Parsed {
@@ -17,11 +18,13 @@ export async function parse({ name, summary, define }: Parsed, words: readonly s
   const command = bareCommand(name).description(summary);
   define(command);
   addCommonOptions(command);
+  const line = arranged(command, words);
   try {
-    await command.parseAsync(arranged(command, words), { from: 'user' });
+    if (isUnknown(command, line)) throw badUsage('there is no such subcommand', name);
+    await command.parseAsync(line, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode !== 0) throw usageError(error, name);
+    if (error.exitCode !== 0) throw usageError(error, wordsOf(subcommandOf(command, line) ?? command));
   }
 }
 
@@ -29,6 +32,15 @@ export async function parse({ name, summary, define }: Parsed, words: readonly s
 function arranged({ commands }: Command, words: readonly string[]): readonly string[] {
   const at = commands.length === 0 ? 0 : afterCommonOptions(words);
   return [...words.slice(at, at + 1), ...words.slice(0, at), ...words.slice(at + 1)];
+}
+
+const subcommandOf = ({ commands }: Command, [word]: readonly string[]): Command | undefined =>
+  commands.find((one) => one.name() === word);
+
+/** Whether the first word should name a subcommand, and does not. */
+function isUnknown(command: Command, line: readonly string[]): boolean {
+  const [word = '-'] = line;
+  return command.commands.length > 0 && !word.startsWith('-') && subcommandOf(command, line) === undefined;
 }
 
 /** A command whose errors are thrown and never printed by commander itself. */
@@ -47,5 +59,11 @@ function addCommonOptions(command: Command): void {
   }
   command
     .option('-p, --profile <name>', 'the profile (else HUSH_PROFILE, else default)')
-    .option('--json', 'print facts and errors as one line of JSON');
+    .option('--json', 'print facts and errors as one line of JSON')
+    .option('--client-key <file>', 'the key file of an enrolled client to be (else HUSH_CLIENT_KEY_FILE)')
+    .hook('preAction', (_command, action) => {
+      const { clientKey } = action.opts<{ readonly clientKey?: string }>();
+      // Whatever connects on behalf of this command line finds it there, as it finds the socket and the profile.
+      if (clientKey !== undefined) process.env['HUSH_CLIENT_KEY_FILE'] = resolve(clientKey);
+    });
 }

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { HushError } from '../protocol/errors.ts';
-import { newBytes } from '../daemon/memory/plain-bytes.ts';
+import { newBytes } from '../protocol/bytes.ts';
 
 /** The longest passphrase in bytes. */
 export const maxPassphraseBytes = 4096;

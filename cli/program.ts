@@ -56,7 +56,7 @@ function version(output: Output): Promise<void> {
 }
 
 function help(words: readonly string[], session: Session): Promise<void> {
-  const [name] = words.filter((word) => !word.startsWith('-'));
-  if (name !== undefined && name !== 'help') return runCommand(name, ['--help'], session);
+  const [name, ...rest] = words.filter((word) => !word.startsWith('-'));
+  if (name !== undefined && name !== 'help') return runCommand(name, [...rest, '--help'], session);
   return session.output.bytes(Buffer.from(overview()));
 }

@@ -14,6 +14,7 @@ import {
 import type { Lines } from './input.ts';
 import { withHint } from './output.ts';
 import { askHidden, onTerminal } from './prompts.ts';
+import { wordsOf } from './usage.ts';
 
 /** What opens a profile: any one of the list, the members of one together. */
 export type OpensWith = NonNullable<ResultOf<'status'>['profiles'][number]['opensWith']>;
@@ -51,8 +52,7 @@ export function addProofOptions(
 ): () => ProofOptions {
   const times = { passphrase: 0, recovery: 0, ask: 0 };
   const keyFiles: string[] = [];
-  const name = command.name().replace(/^hush /, '');
-  const checked = fileOption('--key-file', name);
+  const checked = fileOption('--key-file', wordsOf(command));
   command
     .option('--key-file <file>', 'open it with the 32-byte key in this file', (path: string) => {
       keyFiles.push(checked(path));

@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto';
-import { newBytes } from '../daemon/memory/plain-bytes.ts';
+import { newBytes } from '../protocol/bytes.ts';
 
 /** Letters and digits: no character that a shell, a URL or a config file gives a meaning to. */
 export const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';

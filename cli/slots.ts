@@ -14,8 +14,14 @@ export type SlotEntry = SlotList['slots'][number];
 export const slotText = ({ kind, label, id }: Pick<SlotEntry, 'kind' | 'label' | 'id'>): string =>
   `${kind === 'recovery' ? 'recovery key' : kind} ${label === '' ? id : `'${label}'`}`;
 
+/** The slots and openers of a profile, as the daemon or a header tells of them. */
+interface Openers {
+  readonly slots: readonly Pick<SlotEntry, 'id' | 'kind' | 'label'>[];
+  readonly openers: readonly { readonly slots: readonly string[] }[];
+}
+
 /** What opens the profile, as an unlock needs to know it. */
-export function opensWithOf({ slots, openers }: SlotList): OpensWith {
+export function opensWithOf({ slots, openers }: Openers): OpensWith {
   return openers.map(({ slots: ids }) =>
     slots.filter(({ id }) => ids.includes(id)).map(({ kind, label }) => ({ kind, label })),
   );

@@ -1,10 +1,11 @@
-import type { CommanderError } from 'commander';
+import type { Command, CommanderError } from 'commander';
 import { HushError } from '../protocol/errors.ts';
 import { commands } from './commands.ts';
 import { packageVersion } from './package.ts';
 
 /**
- * The error that stands for a command line that commander refused. `name` is the command, as in `hush help NAME`.
+ * The error that stands for a command line that commander refused. `name` is what was typed of the command, as in
+ * `hush help NAME`.
  * Commander's own texts repeat what was typed, which may hold a value typed by mistake: that part is left out.
  */
 export function usageError(error: CommanderError, name: string): HushError {
@@ -18,6 +19,12 @@ export function usageError(error: CommanderError, name: string): HushError {
     );
   }
   return badUsage(sentenceOf(error), name);
+}
+
+/** What is typed for a command, without `hush`: `slot add`. */
+export function wordsOf(command: Command): string {
+  const own = command.name().replace(/^hush /, '');
+  return command.parent === null ? own : `${wordsOf(command.parent)} ${own}`;
 }
 
 /** A BAD_REQUEST error for a command line that cannot be carried out. */
@@ -49,6 +56,7 @@ export function overview(): string {
     'Options of every command:',
     '  -p, --profile NAME  the profile (else HUSH_PROFILE, else default)',
     '  --json              print facts and errors as one line of JSON',
+    '  --client-key FILE   the key file of an enrolled client to be (else HUSH_CLIENT_KEY_FILE)',
     '  -h, --help          show the help of the command',
     '',
     'The first five minutes:',

@@ -63,6 +63,7 @@ async function run(options: DaemonArguments, env: NodeJS.ProcessEnv): Promise<vo
     try {
       const unlock = await unlockAtStart(serving, masterKey, env, log);
       onReload(configs, serving, env, log);
+      process.on('SIGUSR2', serving.lockAll);
       // What loading left behind is 20 MB of the resident memory, for as long as the daemon lives.
       collectGarbage();
       announce(unlock, env, log);
@@ -124,7 +125,7 @@ function onReload(configs: Configs, serving: Serving, env: NodeJS.ProcessEnv, lo
     } catch (error) {
       if (!(error instanceof HushError)) throw error;
       log.error({ event: 'config.reload', ...reportOf(error) });
-      serving.note('config.refused', { code: error.code });
+      serving.note('config.reload', {}, error.code);
     }
     notify(env, log, 'ready');
   });

@@ -1,16 +1,17 @@
-import { HushError, reportOf } from '../protocol/errors.ts';
+import { HushError } from '../protocol/errors.ts';
 import { operationNamed, operations } from '../protocol/operations.ts';
-import type { Limits, ResultOf } from '../protocol/index.ts';
+import type { Limits } from '../protocol/index.ts';
+import { runBatch, type BatchItem, type BatchSteps } from './batch.ts';
 import { firstDenial } from './gates/index.ts';
 import type { GateState } from './gates/gate.ts';
-import { parseCall, type Call } from './operations/call.ts';
-import type { Context } from './operations/handler.ts';
-import { answer } from './operations/handlers.ts';
+import { parseCall, type Call, type CallOf } from './operations/call.ts';
+import type { Answer, Context } from './operations/handler.ts';
+import { answer, answerSets } from './operations/handlers.ts';
 import type { Journal } from './journal.ts';
 import type { Scratch } from './memory/scratch.ts';
-import type { Outcome } from './transport/connection.ts';
+import type { Outcome } from './transport/service.ts';
 import type { Request } from './transport/message.ts';
-import { sizeOfResult, wipeResult } from './operations/results.ts';
+import { wipeResult } from './operations/results.ts';
 import type { Peer } from './peer.ts';
 
 /** Carries requests through the gates to their handlers, and their outcomes through the audit to the peer. */
@@ -32,6 +33,8 @@ interface DispatcherParts {
   readonly journal: Journal;
   /** Where results are made; free again once nothing is under way. */
   readonly scratch: Scratch;
+  /** Told of each call that ended well. */
+  readonly onDone: (call: Call) => void;
   /** Told of errors that are bugs, not outcomes. */
   readonly onBug: (error: unknown) => void;
   readonly limits: Limits;
@@ -46,18 +49,6 @@ interface Ending {
   /** Whether the peer must not hear of it when the record could not be written. */
   readonly guarded: boolean;
 }
-
-/** One entry of a batch. */
-interface BatchItem {
-  readonly op: string;
-  readonly params: unknown;
-}
-
-/** What a batch leaves free in a frame for what is around its results. */
-const batchOverheadBytes = 1024;
-
-const noRoom = (): HushError =>
-  new HushError('TOO_LARGE', 'the reply has no room for this item', { limit: 'frameBytes' });
 
 /** A dispatcher over the daemon's state. */
 export function createDispatcher(parts: DispatcherParts): Dispatcher {
@@ -80,7 +71,9 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
     commit?: number,
     alsoIn?: readonly string[],
   ): Outcome => {
-    journal.note(peer, call, 'error' in outcome ? outcome.error : undefined, commit, alsoIn);
+    const error = 'error' in outcome ? outcome.error : undefined;
+    journal.note(peer, call, error, commit, alsoIn);
+    if (error === undefined) parts.onDone(call);
     return outcome;
   };
 
@@ -88,7 +81,11 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
   const run = (context: Context, call: Call): Outcome | Promise<Outcome> => {
     const { peer } = context;
     const denial = firstDenial(call, peer, gateState);
-    if (denial !== undefined) return noted(peer, call, { error: denial });
+    return denial === undefined ? carryOut(context, call) : noted(peer, call, { error: denial });
+  };
+
+  const carryOut = (context: Context, call: Call): Outcome | Promise<Outcome> => {
+    const { peer } = context;
     try {
       if (isGuarded(call)) journal.requireWritable();
       const given = answer(call, context);
@@ -103,17 +100,22 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
     }
   };
 
-  /** One item of a batch; only operations that end at once may stand in one. */
-  const runItem = (context: Context, item: BatchItem): Outcome => {
+  /** As `carryOut` for each, with one commit for all of them. */
+  const carryOutSets = (context: Context, calls: readonly CallOf<'secret.set'>[]): readonly Outcome[] => {
+    const { peer } = context;
+    let answers: readonly (Answer<'secret.set'> | HushError)[];
     try {
-      const call = parseCall(item.op, item.params);
-      if (!call.batchable) throw new HushError('BAD_REQUEST', `${call.name} cannot stand in a batch`);
-      const outcome = run(context, call);
-      if (outcome instanceof Promise) throw new Error(`${call.name} is batchable and does not end at once`);
-      return outcome;
+      journal.requireWritable();
+      answers = answerSets(calls, context);
     } catch (error) {
-      return refuseUnread(context.peer, error);
+      const failure = errorOf(error);
+      answers = calls.map(() => failure);
     }
+    return calls.map((call, at) => {
+      const given = answers[at] ?? new HushError('UNAVAILABLE');
+      if (given instanceof HushError) return noted(peer, call, { error: given });
+      return noted(peer, call, { ok: given.result }, given.commit);
+    });
   };
 
   /** Gate 0: a request that could not be read as a call is on record all the same. */
@@ -123,30 +125,17 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
     return { error: named };
   };
 
-  /** One item after the other, each with its own gates, token and record; what no reply could hold is not begun. */
-  const runBatch = (context: Context, items: readonly BatchItem[]): Outcome => {
-    if (items.length > parts.limits.batchItems) {
-      const message = `a batch holds at most ${parts.limits.batchItems} items`;
-      return refuseUnread(context.peer, new HushError('LIMIT_EXCEEDED', message, { limit: 'batchItems' }));
-    }
-    const full = { error: reportOf(noRoom()) };
-    const fullBytes = sizeOfResult(full);
-    // Each item has the room for this answer, and so for that of a change, which is never told otherwise than it went.
-    let room = parts.limits.frameBytes - batchOverheadBytes - items.length * fullBytes;
-    const results = items.map((item): ResultOf<'batch'>['results'][number] => {
-      if (room < 0) return full;
-      const outcome = runItem(context, item);
-      const result = 'ok' in outcome ? { ok: { ...outcome.ok } } : { error: reportOf(outcome.error) };
-      const bytes = sizeOfResult(result) - fullBytes;
-      if (bytes <= room) {
-        room -= bytes;
-        return result;
-      }
-      wipeResult(result);
-      return full;
-    });
-    return { ok: { results } };
-  };
+  const batchSteps = (context: Context): BatchSteps => ({
+    denialOf: (call) => firstDenial(call, context.peer, gateState),
+    carryOut(call) {
+      const outcome = carryOut(context, call);
+      if (!(outcome instanceof Promise)) return outcome;
+      return refuseUnread(context.peer, new Error(`${call.name} is batchable and does not end at once`));
+    },
+    carryOutSets: (calls) => carryOutSets(context, calls),
+    refuse: (call, denial) => noted(context.peer, call, { error: denial }),
+    refuseUnread: (error) => refuseUnread(context.peer, error),
+  });
 
   const settle = ({ settle: done, outcome }: Ending): void => {
     underWay--;
@@ -203,7 +192,10 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
     if (call.name === 'batch') {
       const { items } = call.params;
       const denial = firstDenial(call, peer, gateState);
-      const outcome = denial === undefined ? runBatch(context, items) : refuseUnread(peer, denial);
+      const outcome =
+        denial === undefined
+          ? runBatch(items, parts.limits, batchSteps(context))
+          : refuseUnread(peer, denial);
       endings.push({ settle: done, outcome, changes: items.some(changesSomething), guarded });
       return;
     }

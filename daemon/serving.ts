@@ -1,38 +1,53 @@
+import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { HushError } from '../protocol/errors.ts';
+import { type ErrorCode, HushError, reportOf } from '../protocol/errors.ts';
+import { bootTimeMs } from '../native/clocks.ts';
 import { socketFd } from '../native/peer-credentials.ts';
-import { identifyPeer } from '../native/peer-process.ts';
+import { identifyPeer, type PeerIdentity } from '../native/peer-process.ts';
+import { createProgramHashes } from './access/program-hashes.ts';
+import { administersUntil } from './access/rights.ts';
+import { createRuntimeGrants } from './access/runtime-grants.ts';
+import { createWallClock } from './access/wall-clock.ts';
+import { createApprovals } from './approvals/approvals.ts';
 import { openChain } from './audit/chain.ts';
 import type { AuditEntry } from './audit/records.ts';
+import { createAutoLock } from './auto-lock.ts';
 import { createBackups } from './backup/backups.ts';
 import type { Configs } from './configs.ts';
-import { createDispatcher, type Dispatcher } from './dispatch.ts';
+import { createDispatcher } from './dispatch.ts';
+import { createPresence } from './enrolled/presence.ts';
+import { openEnrolledStore } from './enrolled/store.ts';
+import { createEventNotes } from './event-notes.ts';
 import { createBuckets } from './gates/buckets.ts';
 import type { HardeningReport } from './hardening.ts';
 import type { HomePaths } from './home/paths.ts';
 import { createJournal } from './journal.ts';
 import { createArgon2Queue } from './keys/passphrase.ts';
+import { putInOrder } from './leftovers.ts';
 import type { Logger } from './log.ts';
 import type { SecureArena } from './memory/secure-bytes.ts';
 import { collectGarbage } from './memory/collect.ts';
 import { createIdleCollector } from './memory/idle-collector.ts';
 import { createScratch } from './memory/scratch.ts';
 import type { Context } from './operations/handler.ts';
-import { createPeer, type KernelFacts, type Peer } from './peer.ts';
+import { createPeer, type Peer, type PeerRules } from './peer.ts';
 import { createProfiles } from './profiles/profiles.ts';
 import { readRelease } from './release.ts';
-import { closeSocketToOthers, freeSocketPath, removeSocket } from './socket.ts';
+import { createRetention } from './retention.ts';
+import { serveConnection } from './served-connection.ts';
+import { freeSocketPath, openSocket, removeSocket } from './socket.ts';
 import { createStatus } from './status.ts';
 import { createUpkeepNotes } from './upkeep-notes.ts';
-import type { Service } from './transport/connection.ts';
 import { listen } from './transport/listener.ts';
 
 /** A daemon that listens. */
 export interface Serving {
   /** Opens a profile with a key from outside any connection; on record like any unlock. Rejects as `unlock` does. */
   unlockAtStart(profile: string, key: Uint8Array, source: string): Promise<void>;
-  /** Puts an event of the daemon itself on record. */
-  note(event: string, detail?: AuditEntry['detail']): void;
+  /** Locks every profile at once, and ends what is about to unlock one: a signal. */
+  lockAll(): void;
+  /** Puts an event of the daemon itself on record; `code`: why it failed. */
+  note(event: string, detail?: AuditEntry['detail'], code?: ErrorCode): void;
   /**
    * Stops accepting, finishes what began, locks everything, closes the audit, removes the socket. Throws UNAVAILABLE
    * when the disk lets it end the audit or remove the socket no more; the rest is done all the same.
@@ -68,6 +83,22 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
   const now = (): number => performance.now();
   const inForce = configs.inForce;
   const scratch = createScratch(scratchBytes);
+  putInOrder(paths, log);
+  const enrolled = openEnrolledStore({
+    clientsPath: paths.clients,
+    keyPath: paths.noiseKey,
+    arena,
+    onFault: (error) => {
+      log.error({ event: 'enrolled', ...reportOf(error) });
+    },
+  });
+  const presence = createPresence();
+  const notes = createEventNotes({
+    log,
+    note: (event, detail, profile, code) => {
+      journal.noteEvent(event, detail, profile, code);
+    },
+  });
   const daemonChain = openChain(paths.daemonAudit, 'daemon');
   const profiles = createProfiles({
     paths,
@@ -80,28 +111,33 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
     arena,
     scratch,
     argon2Queue: createArgon2Queue(),
-    onUnsealed: (profile, error) => {
-      log.error({ event: 'audit.unsealed', profile, message: textOf(error) });
+    onUnsealed: notes.unsealed,
+    clock: now,
+    bootClock: bootTimeMs,
+    onDaemonDoubt: notes.daemonDoubt,
+    onLock: (profile) => {
+      approvals.cancel(profile);
     },
+    onGuardTrouble: notes.guardTrouble,
+    onRaised: notes.raised,
     onUpkeep: (profile, event) => {
       if (event.kind === 'done') resealed += event.moved;
       upkeep(profile, event);
     },
-    onRaised: (profile, outcome) => {
-      if ('cost' in outcome) {
-        const detail = { slot: outcome.slot, ...outcome.cost };
-        log.info({ event: 'slot.raised', profile, ...detail });
-        journal.noteEvent('slot.raised', detail, profile);
-      } else {
-        const code = outcome.error instanceof HushError ? outcome.error.code : 'UNAVAILABLE';
-        log.error({
-          event: 'slot.raise.failed',
-          profile,
-          slot: outcome.slot,
-          message: textOf(outcome.error),
-        });
-        journal.noteEvent('slot.raise.failed', { slot: outcome.slot, code }, profile);
-      }
+  });
+  const approvals = createApprovals({
+    config: () => inForce().config,
+    clock: now,
+    newId: () => randomBytes(8).toString('hex'),
+    onEvent: notes.approval,
+  });
+  const autoLock = createAutoLock({
+    config: () => inForce().config,
+    unlocked: profiles.unlocked,
+    clock: now,
+    bootClock: bootTimeMs,
+    lock: (profile, reason) => {
+      notes.autoLock(profile, reason, () => profiles.lock(profile, reason));
     },
   });
   /** How many stored values were sealed anew since the start: each leaves as much behind as a request. */
@@ -115,12 +151,18 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
   const journal = createJournal({
     chainOf: profiles.chainOf,
     chains: profiles.chains,
-    onFailure: () => inForce().config.audit.onFailure,
+    config: () => inForce().config.audit,
     log,
     meter: createBuckets(bucketCount, now),
   });
-  const note: Serving['note'] = (event, detail) => {
-    journal.noteEvent(event, detail);
+  const retention = createRetention({
+    chains: profiles.chains,
+    limits: () => inForce().config.audit,
+    onStub: notes.stub,
+    onTrouble: notes.kept,
+  });
+  const note: Serving['note'] = (event, detail, code) => {
+    journal.noteEvent(event, detail, undefined, code);
     journal.flush();
   };
 
@@ -133,16 +175,11 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
     inForce,
   });
   const dispatcher = createDispatcher({
-    gateState: { profileState: profiles.state },
+    gateState: { profileState: profiles.state, approval: approvals.check },
     journal,
     scratch,
-    onBug: (error) => {
-      log.error({
-        event: 'bug',
-        message: textOf(error),
-        stack: error instanceof Error ? error.stack : undefined,
-      });
-    },
+    onDone: autoLock.used,
+    onBug: notes.bug,
     limits,
   });
   const backups = createBackups({
@@ -150,10 +187,18 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
     chunkBytes: Math.min(backupChunk.bytes, limits.frameBytes - backupChunk.overhead),
     ...backupBounds,
   });
+  const grants = createRuntimeGrants(now);
   const contextOf = (peer: Peer, socket: Socket): Context => ({
     peer,
     profiles,
     backups,
+    approvals,
+    enrolled,
+    presence,
+    grants,
+    knowsClient: (name) =>
+      enrolled.names().has(name) || inForce().config.clients.some((client) => client.name === name),
+    clientEntry: (name) => inForce().config.clients.find((client) => client.name === name),
     whenClosed: (listener) => {
       socket.once('close', listener);
       return () => socket.off('close', listener);
@@ -166,7 +211,15 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
     },
   });
   const buckets = createBuckets(bucketCount, now);
-  const daemonUid = process.getuid?.() ?? 0;
+  const peerRules: PeerRules = {
+    daemonUid: process.getuid?.() ?? 0,
+    inForce,
+    enrolledNames: enrolled.names,
+    grants,
+    hashes: createProgramHashes(),
+    buckets,
+    wallClock: createWallClock(),
+  };
 
   await freeSocketPath(paths.socket);
   note('daemon.start', { release, node: process.versions.node });
@@ -176,39 +229,68 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
     daemon: release,
     now,
     service: (socket) =>
-      serviceFor(
+      serveConnection({
         dispatcher,
-        contextOf(createPeer(factsOf(socket, log), daemonUid, inForce, buckets), socket),
-      ),
+        journal,
+        enrolled,
+        presence,
+        context: contextOf(createPeer(kernelSays(socket, log), peerRules), socket),
+      }),
     onLimit: (limit) => {
       log.warn({ event: 'limit', limit });
     },
   });
-  closeSocketToOthers(paths.socket);
+  try {
+    openSocket(paths.socket, inForce().config.transport);
+  } catch (error) {
+    await listener.close();
+    throw error;
+  }
   const collectWhenIdle = createIdleCollector(collectGarbage);
   const tickFailed = (error: unknown): void => {
     log.error({ event: 'audit.tick', message: textOf(error) });
   };
   const ticker = setInterval(() => {
     collectWhenIdle(dispatcher.served() + resealed);
+    autoLock.tick();
     profiles.tick();
-    journal.tick().catch(tickFailed);
+    const { config } = inForce();
+    const at = peerRules.wallClock();
+    for (const { profile, client, right, pattern, id } of [
+      ...grants
+        .list()
+        .filter((grant) => administersUntil(config, grant.by, grant.profile) <= at)
+        .flatMap(({ id }) => grants.remove({ id })),
+      ...grants.takeEnded(),
+    ]) {
+      journal.noteEvent('grant.ended', { client, right, pattern, id }, profile);
+    }
+    journal.tick().then(retention.tick, tickFailed);
   }, tickMs);
 
   return {
     async unlockAtStart(profile, key, source) {
       try {
-        await profiles.unlock(profile, [{ kind: 'key', secret: key }], undefined);
+        await profiles.unlock(profile, [{ kind: 'key', secret: key }], undefined, undefined);
         journal.noteEvent('unlock', { source }, profile);
       } catch (error) {
-        if (error instanceof HushError)
-          journal.noteEvent('unlock.failed', { source, code: error.code }, profile);
+        if (error instanceof HushError) journal.noteEvent('unlock', { source }, profile, error.code);
         throw error;
       } finally {
         journal.flush();
       }
     },
     note,
+    lockAll() {
+      log.warn({ event: 'lock.all', reason: 'signal' });
+      journal.noteEvent('lock.all', { reason: 'signal' });
+      try {
+        profiles.lockAll(() => true, 'signal');
+      } catch (error) {
+        log.error({ event: 'lock.all', message: textOf(error) });
+      }
+      journal.flush();
+    },
     async close() {
       profiles.stopChanges();
       await listener.close();
@@ -216,7 +298,9 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
       clearInterval(ticker);
       // An audit that cannot be written is no reason to leave keys or the socket behind.
       await journal.tick().catch(tickFailed);
+      await retention.end();
       await profiles.close();
+      enrolled.close();
       note('daemon.stop');
       try {
         removeSocket(paths.socket);
@@ -227,25 +311,10 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
   };
 }
 
-function serviceFor(dispatcher: Dispatcher, context: Context): Service {
-  return {
-    begin: (request, settle) => {
-      dispatcher.begin(context, request, settle);
-    },
-    endTurn: dispatcher.endTurn,
-    refused: (error) => {
-      dispatcher.refused(context, error);
-    },
-  };
-}
-
 /** What the kernel says of the peer; a peer that it names nobody for stays unidentified. */
-function factsOf(socket: Socket, log: Logger): KernelFacts | undefined {
+function kernelSays(socket: Socket, log: Logger): PeerIdentity | undefined {
   try {
-    const peer = identifyPeer(socketFd(socket));
-    return peer === undefined
-      ? undefined
-      : { pid: peer.pid, uid: peer.uid, gid: peer.gid, exe: peer.process?.exe };
+    return identifyPeer(socketFd(socket));
   } catch (error) {
     if (!(error instanceof HushError)) throw error;
     log.warn({ event: 'peer', message: error.message });

@@ -112,6 +112,8 @@ export interface ErrorDetails {
   readonly retryAfterMs?: number;
   /** The limit that was passed, by its name in `hello`. */
   readonly limit?: string;
+  /** The id of the request that waits for an approval. */
+  readonly approval?: string;
 }
 
 /** What a peer is told of a failure: the shape of `error` in a reply. */
@@ -133,6 +135,7 @@ export class HushError extends Error {
   readonly hint: string;
   readonly retryAfterMs: number | undefined;
   readonly limit: string | undefined;
+  readonly approval: string | undefined;
 
   constructor(code: ErrorCode, message?: string, details: ErrorDetails & ErrorOptions = {}) {
     super(message ?? errorTable[code].message, details.cause === undefined ? {} : { cause: details.cause });
@@ -140,6 +143,7 @@ export class HushError extends Error {
     this.hint = details.hint ?? errorTable[code].hint;
     this.retryAfterMs = details.retryAfterMs;
     this.limit = details.limit;
+    this.approval = details.approval;
   }
 }
 
@@ -151,6 +155,7 @@ export function reportOf(error: HushError): ErrorReport {
     hint: error.hint,
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
     ...(error.limit === undefined ? {} : { limit: error.limit }),
+    ...(error.approval === undefined ? {} : { approval: error.approval }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { hkdf } from '@noble/hashes/hkdf.js';
 import { sha256 } from '@noble/hashes/sha2.js';
+import { newBytes } from './bytes.ts';
 import { HushError } from './errors.ts';
 
 /** A handle as the platform keeps it, in the fields that tell what sealed it. */
@@ -70,8 +71,6 @@ const daemonStart = /^Ag[E-H]/;
 const localKmsKey = /^local:[0-9a-z]/;
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
-/** Off V8's heap, where a wipe reaches every copy. */
-const newBytes = (length: number): Uint8Array<ArrayBuffer> => new Uint8Array(new ArrayBuffer(length));
 
 /**
  * The parts of a 32-byte key, which stays the caller's to wipe: HKDF-SHA-256 (RFC 5869, no salt) with one info a
@@ -161,16 +160,23 @@ export function openLocalHandle(key: LocalKey, handle: LocalHandle, place: Local
   );
 }
 
+/** The error for a handle whose tenant is not the one that the caller named. */
+export function ofAnotherTenant(): HushError {
+  return new HushError('INTEGRITY', 'the handle belongs to another tenant', {
+    hint: 'name the tenant of its encryption, or none: the handle holds it',
+  });
+}
+
 /** The error for a local handle where the daemon's are wanted. */
 export function notTheDaemons(): HushError {
   return new HushError('WRONG_KEY', 'the handle was sealed by a local key, not by the daemon', {
-    hint: 'hush keys adopt',
+    hint: 'hush keys adopt --stdin',
   });
 }
 
 const sealedByDaemon = (): HushError =>
   new HushError('WRONG_KEY', 'the handle was sealed by the daemon, and no local key opens it', {
-    hint: 'set HUSH_SOCKET or HUSH_HOME to use the daemon; hush keys adopt moves local handles to it',
+    hint: 'set HUSH_SOCKET or HUSH_HOME to use the daemon; hush keys adopt --stdin moves local handles to it',
   });
 
 const tampered = (other = ''): HushError =>
@@ -191,7 +197,7 @@ function openOwn(key: LocalKey, handle: LocalHandle, place: LocalPlace, bytes: B
   if (bytes.length < body + leastBody) throw tampered();
   const tenant = bytes.toString('utf8', headBytes, body);
   if (place.tenant !== undefined && place.tenant !== tenant) {
-    throw new HushError('INTEGRITY', 'the handle belongs to another tenant');
+    throw ofAnotherTenant();
   }
   const sealed = bytes.subarray(body + nonceBytes);
   const plaintext = newBytes(sealed.length - tagBytes);

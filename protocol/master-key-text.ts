@@ -1,3 +1,4 @@
+import { newBytes, putHex } from './bytes.ts';
 import { HushError } from './errors.ts';
 
 /** The size of a key in bytes. */
@@ -8,6 +9,8 @@ export const masterKeyTextBytes = 2 * masterKeyBytes + 3;
 
 const base64Alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const hexAlphabet = '0123456789abcdef';
+const lineFeed = 0x0a;
+const padding = 0x3d;
 
 /**
  * Decodes the text of a key into the 32 bytes of `key`: exactly 64 hex digits, or the base64 of exactly 32
@@ -23,6 +26,25 @@ export function parseMasterKey(text: Uint8Array, key: Uint8Array, what: string):
   });
 }
 
+/** A key as text: two hex digits a byte and a line feed, in memory that is the caller's to wipe. */
+export function hexLine(key: Uint8Array): Uint8Array<ArrayBuffer> {
+  const text = newBytes(2 * key.length + 1);
+  putHex(text, 0, key);
+  text[2 * key.length] = lineFeed;
+  return text;
+}
+
+/** A key as text: its base64 (RFC 4648 §4) and a line feed, in memory that is the caller's to wipe. */
+export function base64Line(key: Uint8Array): Uint8Array<ArrayBuffer> {
+  const text = newBytes(4 * Math.ceil(key.length / 3) + 1).fill(padding);
+  for (let bit = 0, at = 0; bit < 8 * key.length; bit += 6, at += 1) {
+    const pair = ((key[bit >> 3] ?? 0) << 8) | (key[(bit >> 3) + 1] ?? 0);
+    text[at] = base64Alphabet.charCodeAt((pair >> (10 - (bit & 7))) & 0x3f);
+  }
+  text[text.length - 1] = lineFeed;
+  return text;
+}
+
 function decodeHex(text: Uint8Array, key: Uint8Array): boolean {
   for (let index = 0; index < masterKeyBytes; index += 1) {
     const high = digitOf(hexAlphabet, text[2 * index], true);
@@ -34,7 +56,7 @@ function decodeHex(text: Uint8Array, key: Uint8Array): boolean {
 }
 
 function decodeBase64(text: Uint8Array, key: Uint8Array): boolean {
-  const padded = text.length === 44 && text[43] === '='.charCodeAt(0);
+  const padded = text.length === 44 && text[43] === padding;
   if (!padded && text.length !== 43) return false;
   let bits = 0;
   let held = 0;

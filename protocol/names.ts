@@ -38,6 +38,36 @@ export function parseProfileName(text: string): ProfileName {
   });
 }
 
+/** The names that the daemon gives to peers itself; a client of that name would read like one of them in the audit. */
+const reservedNames: ReadonlySet<string> = new Set([
+  'owner',
+  'operator',
+  'limited',
+  'stranger',
+  'unidentified',
+  'daemon',
+]);
+
+/** Whether the text is one of the names that the daemon gives to peers itself, and so no client's. */
+export function isReservedName(text: string): boolean {
+  return reservedNames.has(text);
+}
+
+/** Whether the text can be a client's name: like a profile's, and none that the daemon gives itself. */
+export function isClientName(text: string): boolean {
+  return isProfileName(text) && !isReservedName(text);
+}
+
+/** The client's name that the text is. Throws INVALID_NAME. */
+export function parseClientName(text: string): string {
+  if (isClientName(text)) return text;
+  throw new HushError(
+    'INVALID_NAME',
+    isReservedName(text) ? 'that is a name which hushd gives itself' : 'that is not the name of a client',
+    { hint: 'a client is 1-64 of A-Z a-z 0-9 _ -, starting with a letter or digit' },
+  );
+}
+
 /** The path that the text is: scope `global`, `ws:<id>` or `pr:<id>`, a slash, a name. Throws INVALID_NAME. */
 export function parseSecretPath(text: string): SecretPath {
   const match = pathPattern.exec(text);

@@ -5,8 +5,10 @@ import {
   acceptsGet,
   acceptsHandle,
   acceptsPlaintext,
+  approvalId,
   backupId,
   bytes,
+  chainPlace,
   count,
   credential,
   credentials,
@@ -30,13 +32,16 @@ import {
 } from './shapes.ts';
 
 /** The gates that a request can pass, in their order; gate 0 (frame) and gate 6 (vault) are passed by all. */
-export const gateOrder = ['lock', 'profile', 'identity', 'rate', 'access', 'name'] as const;
+export const gateOrder = ['lock', 'profile', 'identity', 'rate', 'access', 'approval', 'name'] as const;
 
 /** The name of a gate. */
 export type GateName = (typeof gateOrder)[number];
 
 const everyGate: readonly GateName[] = gateOrder;
+const withoutLock: readonly GateName[] = ['profile', 'identity', 'rate', 'access', 'name'];
 const withoutLockAndProfile: readonly GateName[] = ['identity', 'rate', 'access', 'name'];
+/** For what is asked of the daemon as a whole. */
+const withoutProfile: readonly GateName[] = ['identity', 'rate', 'access'];
 
 /** One entry of the table: everything that server, client, gates and docs need to know of an operation. */
 interface Operation<Params extends z.ZodType, Result extends z.ZodType> {
@@ -103,6 +108,10 @@ const openingRight = ({ keyring, namespace, key, tenant }: Coordinate): Right =>
 const tenantSubject = (params: { readonly tenant: string; readonly keyring?: string | undefined }): string =>
   params.keyring === undefined ? `tenant ${params.tenant}` : `tenant ${params.tenant} in ${params.keyring}`;
 
+/** To read an audit: the daemon's own, which no profile is named for, is its owner's and operators'. */
+const auditRight = (params: { readonly profile?: string | undefined }): Right =>
+  params.profile === undefined ? { kind: 'daemon' } : { kind: 'audit' };
+
 /**
  * The one table of operations: shape of parameters and result, the gates it passes, the right it needs,
  * what its audit record names. Server, client, gates and docs/protocol.md derive from it.
@@ -112,9 +121,24 @@ export const operations = {
     params: z.strictObject({
       versions: z.array(z.number().int().min(1).max(0xffff)).min(1).max(16),
       client: z.string().max(128).optional(),
+      /** Whether the client seals the values in its messages once more, after the handshake that follows. */
+      fieldEncryption: z.boolean().optional(),
     }),
-    result: z.object({ version: count, versions: z.array(count), daemon: z.string(), limits }),
+    result: z.object({
+      version: count,
+      versions: z.array(count),
+      daemon: z.string(),
+      limits,
+      /** Whether the daemon takes nothing from this peer but with field encryption. */
+      fieldEncryption: z.boolean().optional(),
+    }),
     gates: [],
+  }),
+  handshake: operation({
+    params: z.strictObject({ pattern: z.enum(['IK', 'NN']), message: bytes }),
+    result: z.object({ message: bytes }),
+    gates: [],
+    repeatable: false,
   }),
   status: operation({
     params: z.strictObject({ profile: profile.optional() }),
@@ -140,7 +164,12 @@ export const operations = {
       /** The id of the rollback that the operator takes on purpose, as an earlier ROLLBACK error named it. */
       acceptRollback: z.string().max(128).optional(),
     }),
-    result: z.object({ vaultId: z.string(), already: z.boolean() }),
+    result: z.object({
+      vaultId: z.string(),
+      already: z.boolean(),
+      /** What the operator should know, although it is open. */
+      warning: z.string().optional(),
+    }),
     gates: withoutLockAndProfile,
     needs: () => ({ kind: 'unlock' }),
     subject: ({ acceptRollback }) =>
@@ -503,6 +532,196 @@ export const operations = {
     changes: true,
     repeatable: false,
   }),
+  'client.list': operation({
+    params: z.strictObject({}),
+    result: z.object({
+      clients: z.array(
+        z.object({
+          name: z.string(),
+          /** 64 hex digits. */
+          publicKey: z.string(),
+          createdAt: time,
+          by: z.string(),
+          connections: count,
+        }),
+      ),
+    }),
+    gates: withoutProfile,
+    needs: () => ({ kind: 'daemon' }),
+  }),
+  'client.add': operation({
+    params: z.strictObject({
+      name: text(1, 256),
+      /** The 32 bytes of the public half of the client's key. */
+      publicKey: bytes,
+    }),
+    result: z.object({
+      daemonKey: bytes,
+      /** What the operator may not expect of it. */
+      warnings: z.array(z.string()),
+    }),
+    gates: withoutProfile,
+    needs: () => ({ kind: 'daemon' }),
+    subject: ({ name }) => name,
+    changes: true,
+    repeatable: false,
+  }),
+  'client.remove': operation({
+    params: z.strictObject({ name: text(1, 256) }),
+    result: z.object({
+      /** How many open connections of the client were ended. */
+      closed: count,
+      /** What the operator may not expect of it. */
+      warnings: z.array(z.string()),
+    }),
+    gates: withoutProfile,
+    needs: () => ({ kind: 'daemon' }),
+    subject: ({ name }) => name,
+    changes: true,
+    repeatable: false,
+  }),
+  'approval.list': operation({
+    params: z.strictObject({ profile: profile.optional() }),
+    result: z.object({
+      requests: z.array(
+        z.object({
+          id: z.string(),
+          profile: z.string(),
+          path,
+          /** Who asked, by name, and the process that asked first. */
+          client: z.string(),
+          uid: count,
+          pid: count,
+          exe: z.string().optional(),
+          askedAt: time,
+          state: z.enum(['waiting', 'approved', 'denied', 'used']),
+          /** Who decided. */
+          by: z.string().optional(),
+          expiresInMs: count,
+        }),
+      ),
+    }),
+    gates: ['identity', 'rate'],
+  }),
+  'approval.decide': operation({
+    params: z.strictObject({ profile, id: approvalId, approve: z.boolean() }),
+    result: z.object({ path, client: z.string(), expiresInMs: count }),
+    needs: () => ({ kind: 'admin' }),
+    subject: ({ id, approve }) => `${approve ? 'approve' : 'deny'} ${id}`,
+    changes: true,
+    repeatable: false,
+  }),
+  'grant.add': operation({
+    params: z.strictObject({
+      profile,
+      client: text(1, 256),
+      right: z.enum(['read', 'write', 'delete', 'list', 'crypto']),
+      /** Over `<scope>/<name>`; for `crypto` over `<keyring>/<namespace>/<key>`, for all tenants. */
+      pattern: text(1, 512),
+      seconds: z.number().int().min(1).max(2_592_000),
+    }),
+    result: z.object({
+      id: z.string(),
+      until: time,
+      /** Whether the config or an enrolment knows a client of that name. */
+      known: z.boolean(),
+    }),
+    gates: withoutLock,
+    needs: () => ({ kind: 'admin' }),
+    subject: ({ client, right, pattern, seconds }) => `${client} ${right} ${pattern} for ${seconds} s`,
+    changes: true,
+    repeatable: false,
+  }),
+  'grant.list': operation({
+    params: z.strictObject({ profile: profile.optional() }),
+    result: z.object({
+      grants: z.array(
+        z.object({
+          id: z.string(),
+          profile: z.string(),
+          client: z.string(),
+          right: z.string(),
+          pattern: z.string(),
+          by: z.string(),
+          until: time,
+          secondsLeft: count,
+        }),
+      ),
+    }),
+    gates: ['identity', 'rate'],
+  }),
+  'grant.remove': operation({
+    params: z
+      .strictObject({
+        profile: profile.optional(),
+        client: text(1, 256).optional(),
+        id: text(1, 64).optional(),
+      })
+      .refine(
+        ({ profile, client, id }) =>
+          (id === undefined) === (client !== undefined) && (client === undefined) === (profile === undefined),
+        { error: 'either an id, or a profile and a client' },
+      ),
+    result: z.object({
+      /** How many grants were taken back. */
+      removed: count,
+    }),
+    gates: withoutLock,
+    needs: (params) => (params.profile === undefined ? undefined : { kind: 'admin' }),
+    subject: ({ client, id }) => client ?? id,
+    changes: true,
+    repeatable: false,
+  }),
+  'audit.segments': operation({
+    params: z.strictObject({ profile: profile.optional() }),
+    result: z.object({
+      chain: z.string(),
+      /** The hash of the chain's first record. */
+      start: z.string(),
+      head: chainPlace,
+      /** Whether there are stubs of segments that are not kept any more. */
+      stubs: z.boolean(),
+      segments: z.array(z.object({ number: count, bytes: count })),
+    }),
+    gates: withoutLockAndProfile,
+    needs: auditRight,
+  }),
+  'audit.read': operation({
+    params: z.strictObject({
+      profile: profile.optional(),
+      /** 0: the stubs. */
+      segment: count,
+      offset: count,
+    }),
+    result: z.object({ data: bytes, size: count }),
+    gates: withoutLockAndProfile,
+    needs: auditRight,
+    subject: ({ segment, offset }) => `segment ${segment} at ${offset}`,
+  }),
+  'audit.verify': operation({
+    params: z.strictObject({
+      profile,
+      /** Seals, stubs and checkpoints as they stand in the files, without their line ends. */
+      lines: z.array(text(1, 4_096)).max(250).optional(),
+    }),
+    result: z.object({
+      vaultId: z.string(),
+      commit: count,
+      generation: count,
+      /** The last record that is written, and the one that the vault remembers. */
+      head: chainPlace,
+      remembered: chainPlace.optional(),
+      /** The lines that no key of the profile has made. */
+      bad: z.array(z.object({ index: count, why: z.string() })),
+    }),
+    needs: auditRight,
+  }),
+  'audit.checkpoint': operation({
+    params: z.strictObject({ profile: profile.optional() }),
+    result: z.object({ line: z.string() }),
+    gates: withoutLockAndProfile,
+    needs: auditRight,
+  }),
   batch: operation({
     params: z.strictObject({
       items: z
@@ -521,6 +740,7 @@ export const operations = {
               hint: z.string().exactOptional(),
               retryAfterMs: z.number().exactOptional(),
               limit: z.string().exactOptional(),
+              approval: z.string().exactOptional(),
             }),
           }),
         ]),

@@ -9,22 +9,24 @@ export interface SealedHandleParts {
   readonly sealed: Uint8Array;
 }
 
-const format = 2;
-const aes256Gcm = 1;
+/** The first byte of a sealed handle, and the second of everything that AES-256-GCM sealed. */
+export const handleFormat = 2;
+export const aes256Gcm = 1;
+/** Format, algorithm, data key version (u32), revision (u32) and the length of the tenant (u16), before the tenant. */
+export const handleHead = 12;
 const nonceBytes = 12;
 const tagBytes = 16;
-const headBytes = 12;
 
 /** The parts of a sealed handle, or undefined if the bytes are none. Nothing in them is proved before they open. */
 export function splitSealedHandle(bytes: Uint8Array): SealedHandleParts | undefined {
-  if (bytes[0] !== format || bytes[1] !== aes256Gcm || bytes.length < headBytes) return undefined;
+  if (bytes[0] !== handleFormat || bytes[1] !== aes256Gcm || bytes.length < handleHead) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const body = headBytes + view.getUint16(10);
+  const body = handleHead + view.getUint16(10);
   if (bytes.length < body + nonceBytes + tagBytes) return undefined;
   return {
     dekVersion: view.getUint32(2),
     revision: view.getUint32(6),
-    tenant: new TextDecoder().decode(bytes.subarray(headBytes, body)),
+    tenant: new TextDecoder().decode(bytes.subarray(handleHead, body)),
     nonce: bytes.subarray(body, body + nonceBytes),
     sealed: bytes.subarray(body + nonceBytes),
   };
@@ -39,15 +41,15 @@ export function joinSealedHandle({
   sealed,
 }: SealedHandleParts): Uint8Array {
   const tenantBytes = new TextEncoder().encode(tenant);
-  const body = headBytes + tenantBytes.length;
+  const body = handleHead + tenantBytes.length;
   const bytes = new Uint8Array(body + nonceBytes + sealed.length);
   const view = new DataView(bytes.buffer);
-  bytes[0] = format;
+  bytes[0] = handleFormat;
   bytes[1] = aes256Gcm;
   view.setUint32(2, dekVersion);
   view.setUint32(6, revision);
   view.setUint16(10, tenantBytes.length);
-  bytes.set(tenantBytes, headBytes);
+  bytes.set(tenantBytes, handleHead);
   bytes.set(nonce, body);
   bytes.set(sealed, body + nonceBytes);
   return bytes;

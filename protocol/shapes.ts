@@ -114,7 +114,12 @@ export const listEntry = z.object({
   size: count,
 });
 
+/** A record of an audit chain, by its number and hash. */
+export const chainPlace = z.object({ seq: count, hash: z.string() });
+
 export const backupId = text(32, 32, /^[0-9a-f]{32}$/);
+
+export const approvalId = text(16, 16, /^[0-9a-f]{16}$/);
 
 export const profileStatus = z.object({
   name: z.string(),

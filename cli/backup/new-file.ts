@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
+  existsSync,
   fsyncSync,
   lstatSync,
   openSync,
@@ -14,6 +15,7 @@ import { diskError, errnoOf } from '../../daemon/home/disk-errors.ts';
 import { syncFolder } from '../../daemon/home/files.ts';
 import { renameIfFree } from '../../native/rename.ts';
 import { HushError } from '../../protocol/errors.ts';
+import { shellWord } from '../../protocol/shell-word.ts';
 
 /** A file that has its name only once it is whole and on the disk. */
 export interface NewFile {
@@ -35,7 +37,13 @@ export interface NewFile {
  */
 export function createNewFile(path: string, { force }: { readonly force: boolean }): NewFile {
   refuseTaken(path, force);
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`);
+  const folder = dirname(path);
+  if (!existsSync(folder)) {
+    throw new HushError('UNAVAILABLE', `cannot write ${path}: there is no folder ${folder}`, {
+      hint: `mkdir -p ${shellWord(folder)}`,
+    });
+  }
+  const temporary = join(folder, `.${basename(path)}.${randomBytes(6).toString('hex')}`);
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   const attempt = <Result>(step: () => Result): Result => {
     try {
@@ -67,7 +75,7 @@ export function createNewFile(path: string, { force }: { readonly force: boolean
       attempt(() => {
         if (force || !renameIfFree(temporary, path)) renameSync(temporary, path);
         isThere = false;
-        syncFolder(dirname(path));
+        syncFolder(folder);
       });
     },
     discard() {

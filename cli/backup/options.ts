@@ -8,7 +8,8 @@ import { createArgon2Queue } from '../../daemon/keys/passphrase.ts';
 import { createSecureArena } from '../../daemon/memory/secure-bytes.ts';
 import { keyWithoutPerson, passphraseTyped, withLines, type Credential } from '../credentials.ts';
 import { askHidden } from '../prompts.ts';
-import { addProofOptions, withProof, type OpensWith, type ProofOptions } from '../proof.ts';
+import { addProofOptions, withProof, type ProofOptions } from '../proof.ts';
+import { opensWithOf } from '../slots.ts';
 
 /** The options of the commands that may open a backup. */
 export interface OpenOptions {
@@ -25,7 +26,7 @@ export function addOpenOptions(command: Command): () => ProofOptions {
 export function isToBeOpened(header: Header, { open }: OpenOptions, proof: ProofOptions): boolean {
   const { keyFiles, passphraseLines, recoveryLines, askRecovery } = proof;
   if (open || askRecovery || keyFiles.length + passphraseLines + recoveryLines > 0) return true;
-  const takesKey = opensWith(header).some((members) => members.every(({ kind }) => kind === 'key'));
+  const takesKey = opensWithOf(header.body).some((members) => members.every(({ kind }) => kind === 'key'));
   const found = takesKey ? keyWithoutPerson(process.env) : undefined;
   found?.credential.secret.fill(0);
   return found !== undefined;
@@ -41,7 +42,7 @@ export async function withProofParts<Result>(
   const arena = createSecureArena();
   try {
     return await withLines((lines) =>
-      withProof(proof, profile, opensWith(header), lines, (credentials) =>
+      withProof(proof, profile, opensWithOf(header.body), lines, (credentials) =>
         use({ credentials, arena, argon2Queue: createArgon2Queue() }),
       ),
     );
@@ -74,8 +75,3 @@ export async function withBackup<Result>(
     await backup.close();
   }
 }
-
-const opensWith = ({ body }: Header): OpensWith =>
-  body.openers.map(({ slots }) =>
-    body.slots.filter(({ id }) => slots.includes(id)).map(({ kind, label }) => ({ kind, label })),
-  );

@@ -1,10 +1,7 @@
-import { readKeyFile } from '../../daemon/key-file.ts';
-import { copyBytes, newBytes } from '../../daemon/memory/plain-bytes.ts';
-import { createSecureArena } from '../../daemon/memory/secure-bytes.ts';
 import { HushError, isErrorCode } from '../../protocol/errors.ts';
-import { masterKeyBytes, parseMasterKey } from '../../protocol/master-key-text.ts';
 import type { ResultOf } from '../../protocol/operations.ts';
 import type { Define } from '../commands.ts';
+import { fileOption, keyFromFile, keyFromVariable } from '../credentials.ts';
 import { withDaemon, type Daemon } from '../daemon.ts';
 import { countText } from '../format.ts';
 import { legacyLines, ofLine, type LegacyLine } from '../legacy-lines.ts';
@@ -42,8 +39,16 @@ Examples:
 
 export const define: Define = (command, { output }) => {
   command
-    .option('--legacy <file>', 'values that were sealed straight under a master key, as JSON lines')
-    .option('--key-file <file>', 'the master key that sealed them (else HUSH_LEGACY_KEY)')
+    .option(
+      '--legacy <file>',
+      'values that were sealed straight under a master key, as JSON lines',
+      fileOption('--legacy', 'import'),
+    )
+    .option(
+      '--key-file <file>',
+      'the master key that sealed them (else HUSH_LEGACY_KEY)',
+      fileOption('--key-file', 'import'),
+    )
     .option('--overwrite', 'give secrets that are there with another value a new version')
     .option('--check', 'look at everything, and store nothing')
     .addHelpText('after', examples)
@@ -133,28 +138,12 @@ function refusedLine(
   });
 }
 
-/** The master key of the other system; the caller wipes it. Throws NO_STABLE_KEY, BAD_REQUEST, UNSAFE_MODE. */
+/** The master key of the other system; the caller wipes it. Throws BAD_REQUEST, UNSAFE_MODE, UNAVAILABLE. */
 function legacyKey({ keyFile }: ImportOptions, env: NodeJS.ProcessEnv): Uint8Array<ArrayBuffer> {
-  if (keyFile !== undefined) {
-    const arena = createSecureArena({ bytes: 4096 });
-    try {
-      return copyBytes(readKeyFile(keyFile, arena).bytes);
-    } finally {
-      arena.close();
-    }
-  }
-  const text = env['HUSH_LEGACY_KEY'];
-  if (text === undefined || text === '') {
-    throw new HushError('BAD_REQUEST', 'the master key of the values is missing', {
-      hint: 'hush import --legacy FILE --key-file KEY, or set HUSH_LEGACY_KEY',
-    });
-  }
-  const key = newBytes(masterKeyBytes);
-  const bytes = new TextEncoder().encode(text);
-  try {
-    parseMasterKey(bytes, key, 'HUSH_LEGACY_KEY');
-    return key;
-  } finally {
-    bytes.fill(0);
-  }
+  if (keyFile !== undefined) return keyFromFile(keyFile).secret;
+  const key = keyFromVariable(env, 'HUSH_LEGACY_KEY');
+  if (key !== undefined) return key;
+  throw new HushError('BAD_REQUEST', 'the master key of the values is missing', {
+    hint: 'hush import --legacy FILE --key-file KEY, or set HUSH_LEGACY_KEY',
+  });
 }

@@ -2,8 +2,8 @@ import { randomFillSync } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathsOf, profilePathsOf, type HomePaths } from '../../daemon/home/paths.ts';
-import { masterKeyBytes } from '../../protocol/master-key-text.ts';
-import { newBytes } from '../../daemon/memory/plain-bytes.ts';
+import { hexLine, masterKeyBytes } from '../../protocol/master-key-text.ts';
+import { newBytes } from '../../protocol/bytes.ts';
 import type { ProfileName } from '../../protocol/names.ts';
 import type { Define } from '../commands.ts';
 import {
@@ -15,9 +15,9 @@ import {
   type CredentialOptions,
 } from '../credentials.ts';
 import { forProfile } from '../hints.ts';
-import { keyText, writeKeyFile } from '../key-file.ts';
-import { makeProfile, refuseExisting } from '../new-profile.ts';
-import { showRecoveryKey, warnIfShort } from '../new-secret.ts';
+import { writeKeyFile } from '../key-file.ts';
+import { makeProfile, refuseExisting, refuseServed } from '../new-profile.ts';
+import { showOnce, showRecoveryKey, warnIfShort } from '../new-secret.ts';
 import type { Output } from '../output.ts';
 import { askHiddenTwice } from '../prompts.ts';
 import { profileOf, type ProfileOption } from '../target.ts';
@@ -39,6 +39,7 @@ export const define: Define = (command, { output }) => {
       const profile = profileOf(options, process.env);
       const paths = pathsOf(process.env);
       refuseExisting(paths, profile);
+      await refuseServed(paths, profile);
       if (options.generate) return initWithNewKey(paths, profile, options, output);
       const ask = (): Promise<Uint8Array> =>
         askHiddenTwice(`A passphrase for profile ${profile}`, 'An empty passphrase opens to everybody');
@@ -81,7 +82,8 @@ async function makeAndTell(
   await withCredential(newRecoveryKey(), async (paper) => {
     const vaultId = await makeProfile(paths, profile, [...credentials, paper]);
     for (const line of lines) await output.note(line);
-    await showRecoveryKey({ ...made, vaultId }, madeText(profile, vaultId), paper, output);
+    const ifLost = `hush start && hush unlock -p ${profile} && hush slot change -p ${profile} ${paper.kind}`;
+    await showRecoveryKey({ ...made, vaultId }, madeText(profile, vaultId), paper, ifLost, output);
   });
 }
 
@@ -119,23 +121,21 @@ async function initWithNewKey(
   });
 }
 
-async function showKey(
+function showKey(
   facts: { readonly profile: string; readonly credential: 'key'; readonly vaultId: string },
   key: Uint8Array,
   output: Output,
 ): Promise<void> {
-  const text = keyText(key);
-  try {
-    if (output.json) {
-      await output.facts({ ...facts, key: Buffer.from(key).toString('hex') }, []);
-    } else {
-      await output.note(madeText(facts.profile, facts.vaultId));
-      await output.note(
-        'this is its key, shown only now: keep it, for without it the profile cannot be opened',
-      );
-      await output.bytes(text);
-    }
-  } finally {
-    text.fill(0);
-  }
+  const { profile, vaultId } = facts;
+  return showOnce(
+    facts,
+    {
+      text: hexLine(key),
+      member: 'key',
+      done: madeText(profile, vaultId),
+      note: 'this is its key, shown only now: keep it, for without it the profile cannot be opened',
+      ifLost: `nobody can open it: hush start && hush profile delete ${profile} --yes`,
+    },
+    output,
+  );
 }

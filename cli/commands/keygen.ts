@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto';
-import { newBytes } from '../../daemon/memory/plain-bytes.ts';
-import { masterKeyBytes } from '../../protocol/master-key-text.ts';
+import { newBytes } from '../../protocol/bytes.ts';
+import { base64Line, hexLine, masterKeyBytes } from '../../protocol/master-key-text.ts';
 import type { Define } from '../commands.ts';
 
 interface KeygenOptions {
@@ -12,15 +12,16 @@ export const define: Define = (command, { output }) => {
     .option('--hex', 'as 64 hex digits instead of base64')
     .addHelpText('after', examples)
     .action(async ({ hex }: KeygenOptions) => {
-      const key = newBytes(masterKeyBytes);
+      const key = randomFillSync(newBytes(masterKeyBytes));
+      const text = hex ? hexLine(key) : base64Line(key);
       try {
-        randomFillSync(key);
-        const encoding = hex ? 'hex' : 'base64';
-        // It is printed as a string, which nothing can wipe; the process does not live long.
-        const text = Buffer.from(key.buffer).toString(encoding);
-        await output.facts({ key: text, encoding }, [text]);
+        if (!output.json) return await output.bytes(text);
+        // JSON is a string, which nothing can wipe; the process does not live long.
+        const line = new TextDecoder().decode(text).trimEnd();
+        await output.facts({ key: line, encoding: hex ? 'hex' : 'base64' }, []);
       } finally {
         key.fill(0);
+        text.fill(0);
       }
     });
 };

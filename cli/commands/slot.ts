@@ -1,3 +1,4 @@
+import { diskError } from '../../daemon/home/disk-errors.ts';
 import type { Define } from '../commands.ts';
 import { withLines, type Credential } from '../credentials.ts';
 import { withDaemon, type Daemon } from '../daemon.ts';
@@ -24,6 +25,7 @@ import {
   type SlotList,
 } from '../slots.ts';
 import { profileOf, type ProfileOption } from '../target.ts';
+import { badUsage } from '../usage.ts';
 
 interface AddOptions extends ProfileOption, NewSecretOptions {
   readonly recovery?: true;
@@ -117,8 +119,9 @@ export const define: Define = (command, { output, finish }) => {
   grouping
     .option('-y, --yes', 'do not ask')
     .addHelpText('after', `${proofHelp}${groupExamples}`)
-    .action((words: string[], options: YesOption) =>
-      atPlace(options, async (place) => {
+    .action((words: string[], options: YesOption) => {
+      if (words.length < 2 || words.length > 4) throw badUsage('a group has two to four slots', 'slot group');
+      return atPlace(options, async (place) => {
         const { profile, list } = place;
         const slots = words.map((word) => slotMeant(list, word).id);
         const together = combinationText(list, slots);
@@ -132,8 +135,8 @@ export const define: Define = (command, { output, finish }) => {
         );
         await output.facts({ profile, group, slots }, [`profile ${profile} opens with ${together}`]);
         await output.note(revocationText);
-      }),
-    );
+      });
+    });
 
   const ungrouping = command
     .command('ungroup')
@@ -198,7 +201,9 @@ Examples:
   hush slot ungroup alice bob
   printf '%s\\n' "$ALICE" "$BOB" | hush slot ungroup alice --passphrase-stdin --passphrase-stdin`;
 
-const nameOf = ({ id, kind, label }: SlotEntry) => ({ id, kind, label });
+type NamedSlot = Pick<SlotEntry, 'id' | 'kind' | 'label'>;
+
+const nameOf = ({ id, kind, label }: NamedSlot): NamedSlot => ({ id, kind, label });
 
 /** Runs `use` with the slots as they are, which tells a locked profile before anybody types anything. */
 function atPlace(options: ProfileOption, use: (place: Place) => Promise<void>): Promise<void> {
@@ -219,18 +224,27 @@ function proved<Result>(
   );
 }
 
-/** Runs `use` with credentials that open the profile, and a new secret. */
-function provedWithNew<Result>(
+/** Makes a slot with credentials that open the profile and a new secret, and tells of it. */
+function provedWithNew(
   { daemon, profile, list }: Place,
   proof: ProofOptions,
   kind: Credential['kind'],
   options: NewSecretOptions,
   output: Output,
-  use: (daemon: Daemon, credentials: Credential[], secret: Credential) => Promise<Result>,
-): Promise<Result> {
+  make: (daemon: Daemon, credentials: Credential[], secret: Credential) => Promise<NamedSlot>,
+  doneText: (slot: NamedSlot) => string,
+): Promise<void> {
   return withLines((lines) =>
     withProof(proof, profile, opensWithOf(list), lines, (credentials) =>
-      withNewSecret(kind, options, { profile, lines, output }, (secret) => use(daemon, credentials, secret)),
+      withNewSecret(
+        kind,
+        options,
+        { profile, lines, output },
+        {
+          make: (secret) => make(daemon, credentials, secret),
+          tell: (slot, secret) => tell(profile, slot, doneText(slot), secret, options, output),
+        },
+      ),
     ),
   );
 }
@@ -239,22 +253,21 @@ async function add(place: Place, options: AddOptions, proof: ProofOptions, outpu
   const { profile } = place;
   const { label } = options;
   const kind = kindOfNew(options, options.recovery) ?? 'passphrase';
-  await provedWithNew(place, proof, kind, options, output, async (daemon, credentials, added) => {
-    const slot = await daemon.call('slot.add', {
-      profile,
-      credentials,
-      added,
-      ...(label === undefined ? {} : { label }),
-    });
-    await tell(
-      profile,
-      slot,
-      `${slotText(slot)} opens profile ${profile} from now on`,
-      added,
-      options,
-      output,
-    );
-  });
+  await provedWithNew(
+    place,
+    proof,
+    kind,
+    options,
+    output,
+    (daemon, credentials, added) =>
+      daemon.call('slot.add', {
+        profile,
+        credentials,
+        added,
+        ...(label === undefined ? {} : { label }),
+      }),
+    (slot) => `${slotText(slot)} opens profile ${profile} from now on`,
+  );
 }
 
 async function change(
@@ -267,35 +280,40 @@ async function change(
   const { profile, list } = place;
   const named = word === undefined ? undefined : slotMeant(list, word);
   const kind = kindOfNew(options, undefined) ?? named?.kind ?? 'passphrase';
-  await provedWithNew(place, proof, kind, options, output, async (daemon, credentials, replacement) => {
-    const slot = await daemon.call('slot.change', {
-      profile,
-      credentials,
-      replacement,
-      ...(named === undefined ? {} : { slot: named.id }),
-    });
-    await tell(
-      profile,
-      slot,
-      `${slotText(slot)} of profile ${profile} is changed`,
-      replacement,
-      options,
-      output,
-    );
-    await output.note(revocationText);
-  });
+  await provedWithNew(
+    place,
+    proof,
+    kind,
+    options,
+    output,
+    (daemon, credentials, replacement) =>
+      daemon.call('slot.change', {
+        profile,
+        credentials,
+        replacement,
+        ...(named === undefined ? {} : { slot: named.id }),
+      }),
+    (slot) => `${slotText(slot)} of profile ${profile} is changed`,
+  );
+  await output.note(revocationText);
 }
 
 /** Tells of a slot that was made or changed, and shows its secret where nobody else has it. */
 async function tell(
   profile: string,
-  slot: { readonly id: string; readonly kind: Credential['kind']; readonly label: string },
+  slot: NamedSlot,
   done: string,
   secret: Credential,
   { newKeyFile }: NewSecretOptions,
   output: Output,
 ): Promise<void> {
   const facts = { profile, ...slot };
-  if (slot.kind === 'recovery') return showRecoveryKey(facts, done, secret, output);
-  await output.facts({ ...facts, ...(newKeyFile === undefined ? {} : { keyFile: newKeyFile }) }, [done]);
+  if (slot.kind === 'recovery') {
+    return showRecoveryKey(facts, done, secret, `hush slot change ${slot.id}`, output);
+  }
+  try {
+    await output.facts({ ...facts, ...(newKeyFile === undefined ? {} : { keyFile: newKeyFile }) }, [done]);
+  } catch (error) {
+    throw diskError(`${done}, and telling of it failed`, error);
+  }
 }

@@ -13,6 +13,8 @@ interface UnlockOptions extends ProfileOption {
 interface Unlocked {
   readonly already: boolean;
   readonly vaultId?: string | undefined;
+  /** What the operator should know, although it is open. */
+  readonly warning?: string | undefined;
 }
 
 export const define: Define = (command, { output }) => {
@@ -25,9 +27,13 @@ export const define: Define = (command, { output }) => {
     .addHelpText('after', `${proofHelp}${examples}`)
     .action(async (options: UnlockOptions) => {
       const profile = profileOf(options, process.env);
-      const { already, vaultId } = await withDaemon((daemon) => unlock(daemon, profile, options, proofOf()));
+      const { already, vaultId, warning } = await withDaemon((daemon) =>
+        unlock(daemon, profile, options, proofOf()),
+      );
       const text = already ? `profile ${profile} was unlocked already` : `profile ${profile} is unlocked`;
-      await output.facts({ profile, state: 'unlocked', already, ...(vaultId && { vaultId }) }, [text]);
+      const facts = { ...(vaultId && { vaultId }), ...(warning && { warning }) };
+      await output.facts({ profile, state: 'unlocked', already, ...facts }, [text]);
+      if (warning !== undefined) await output.note(`${warning}; hush audit verify tells more`);
     });
 };
 

@@ -79,7 +79,7 @@ function backupFindings({ name, backup }: ResultOf<'status'>['profiles'][number]
   const hint = `hush backup create FILE -p ${name}`;
   const message =
     at === undefined
-      ? `${name}: there is none`
+      ? `${name}: there is none that its vault knows of`
       : `${name}: ${countText(missingKeys, 'data key')} ${missingKeys === 1 ? 'is' : 'are'} newer than the newest, of ${at}`;
   return [{ check, state: 'warning', message, hint }];
 }

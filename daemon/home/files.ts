@@ -36,6 +36,26 @@ export function readSafeFile(path: string, maxBytes: number): Uint8Array<ArrayBu
 }
 
 /**
+ * The bytes of a file that anybody may have written; the caller's to wipe. Never waits for a writer. Throws
+ * BAD_REQUEST for what is no regular file, TOO_LARGE past `maxBytes`, or UNAVAILABLE.
+ */
+export function readRegularFile(path: string, maxBytes: number): Uint8Array<ArrayBuffer> {
+  try {
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    try {
+      const facts = fstatSync(fd);
+      if (!facts.isFile()) throw new HushError('BAD_REQUEST', `${path} is no regular file`);
+      if (facts.size > maxBytes) throw new HushError('TOO_LARGE', `${path} is larger than ${maxBytes} bytes`);
+      return readWhole(fd, newBytes(facts.size));
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    throw diskError(`cannot read ${path}`, error);
+  }
+}
+
+/**
  * Puts bytes into a file so that a crash at any moment leaves the old content or the new: a temporary file of mode
  * 0600 beside it, synced, renamed over it, and the folder synced. A link in the file's place is replaced, not
  * followed. Throws UNAVAILABLE; then the old content stands, except that a failure of the last step leaves the new.
@@ -58,6 +78,23 @@ export function isStillAt(path: string, fd: number): boolean {
   const held = fstatSync(fd);
   const named = lstatSync(path, { throwIfNoEntry: false });
   return named?.ino === held.ino && named.dev === held.dev;
+}
+
+/**
+ * Tells, each time it is asked, whether the file that is at `path` now is still there; one that cannot be looked at is
+ * not. Asking takes some 2 µs.
+ */
+export function watchPlace(path: string): () => boolean {
+  const held = lstatSync(path);
+  return () => {
+    try {
+      const named = lstatSync(path, { throwIfNoEntry: false });
+      return named?.ino === held.ino && named.dev === held.dev;
+    } catch (error) {
+      if (errnoOf(error) === undefined) throw error;
+      return false;
+    }
+  };
 }
 
 /** Makes the names in a folder durable. Throws UNAVAILABLE. */

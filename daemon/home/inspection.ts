@@ -18,7 +18,7 @@ export interface HomeProblem extends SafetyProblem {
 export function checkHome(paths: HomePaths): readonly HomeProblem[] {
   return [
     ...paths.ownFolders.flatMap(folderProblems),
-    ...[paths.config, paths.lock, paths.log].flatMap(fileProblems),
+    ...[paths.config, paths.lock, paths.log, paths.clients, paths.noiseKey].flatMap(fileProblems),
     ...problemsBelow(paths.daemonAudit),
     ...profileProblems(paths.profiles),
     ...profileProblems(paths.profileAudits),

@@ -13,6 +13,9 @@ export interface HomePaths {
   readonly socket: string;
   readonly lock: string;
   readonly log: string;
+  /** The enrolled clients, and the key pair by which they know the daemon. */
+  readonly clients: string;
+  readonly noiseKey: string;
   readonly profiles: string;
   readonly audit: string;
   readonly daemonAudit: string;
@@ -29,6 +32,8 @@ export interface ProfilePaths {
   readonly vault: string;
   /** Exists while the profile is deactivated. */
   readonly inactive: string;
+  /** Exists while somebody has to wait after wrong passphrases. */
+  readonly backoff: string;
   /** The folder of the profile's audit chain. */
   readonly audit: string;
 }
@@ -64,6 +69,8 @@ export function pathsOf(env: Environment, cwd: string = process.cwd()): HomePath
     socket,
     lock: join(home, 'hushd.lock'),
     log: join(home, 'hushd.log'),
+    clients: join(home, 'clients'),
+    noiseKey: join(home, 'noise-key'),
     profiles: join(home, 'profiles'),
     audit,
     daemonAudit: join(audit, 'daemon'),
@@ -84,6 +91,7 @@ export function profilePathsOf(paths: HomePaths, profile: ProfileName): ProfileP
     keyset: join(folder, 'keyset'),
     vault: join(folder, 'vault.db'),
     inactive: join(folder, 'inactive'),
+    backoff: join(folder, 'backoff'),
     audit: join(paths.profileAudits, profile),
   };
 }

@@ -2,6 +2,7 @@ import { HushError } from '../../protocol/errors.ts';
 import { isProfileName, parseProfileName, parseSecretPath, type SecretPath } from '../../protocol/names.ts';
 import { operationNamed, operations } from '../../protocol/operations.ts';
 import type { Check } from '../../protocol/quick-shapes.ts';
+import { shapeFault } from '../../protocol/shape-fault.ts';
 import type { OperationName, ParamsOf } from '../../protocol/index.ts';
 import type { GateCall } from '../gates/gate.ts';
 
@@ -49,6 +50,7 @@ function callOf(name: OperationName, given: unknown): Call {
     pathFault: place instanceof HushError ? place : undefined,
     place: place instanceof HushError ? undefined : place,
     right: entry.needs(params),
+    hasPassphrase: name === 'unlock' && hasPassphrase(params as ParamsOf<'unlock'>),
     subject: entry.subject(params),
     changes: operation.changes,
     batchable: operation.batchable,
@@ -57,14 +59,13 @@ function callOf(name: OperationName, given: unknown): Call {
   return call as unknown as Call;
 }
 
+const hasPassphrase = ({ credentials }: ParamsOf<'unlock'>): boolean =>
+  credentials.some(({ kind }) => kind === 'passphrase');
+
 function parsedParams(name: OperationName, given: unknown): unknown {
   const parsed = operations[name].params.safeParse(given);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const where = issue === undefined || issue.path.length === 0 ? 'params' : issue.path.join('.');
-  throw new HushError('BAD_REQUEST', `${name}: ${where}: ${issue?.message ?? 'the wrong shape'}`, {
-    hint: 'see docs/protocol.md',
-  });
+  throw new HushError('BAD_REQUEST', shapeFault(parsed.error, name), { hint: 'see docs/protocol.md' });
 }
 
 function parsedOrFault<T>(parse: (text: string) => T, text: string): T | HushError {

@@ -1,5 +1,10 @@
 import type { Limits, OperationName, ParamsOf, ResultOf } from '../../protocol/index.ts';
+import type { RuntimeGrants } from '../access/runtime-grants.ts';
+import type { Approvals } from '../approvals/approvals.ts';
 import type { Backups } from '../backup/backups.ts';
+import type { ClientRule } from '../config/config.ts';
+import type { Presence } from '../enrolled/presence.ts';
+import type { EnrolledStore } from '../enrolled/store.ts';
 import type { Peer } from '../peer.ts';
 import type { Profiles } from '../profiles/profiles.ts';
 import type { CallOf } from './call.ts';
@@ -9,6 +14,14 @@ export interface Context {
   readonly peer: Peer;
   readonly profiles: Profiles;
   readonly backups: Backups;
+  readonly enrolled: EnrolledStore;
+  readonly presence: Presence;
+  readonly approvals: Approvals;
+  readonly grants: RuntimeGrants;
+  /** Whether the config or an enrolment knows a client of that name. */
+  readonly knowsClient: (name: string) => boolean;
+  /** The entry that the config has for a client of that name. */
+  readonly clientEntry: (name: string) => ClientRule | undefined;
   /** Has `listener` called when the connection of the call is closed; answers how to take that back. */
   readonly whenClosed: (listener: () => void) => () => void;
   /** The limits that `hello` told. */

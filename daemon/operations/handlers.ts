@@ -3,17 +3,22 @@ import type { SecretPath } from '../../protocol/names.ts';
 import type { OperationName } from '../../protocol/index.ts';
 import { wipe } from '../memory/plain-bytes.ts';
 import type { Coordinate } from '../vault/handles.ts';
+import type { SecretToSet } from '../vault/secrets.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { Call, CallOf } from './call.ts';
 import type { Answer, Context, Handler, Handlers } from './handler.ts';
+import { approvalHandlers } from './approvals.ts';
+import { auditHandlers } from './audit.ts';
 import { backupHandlers } from './backup.ts';
+import { clientHandlers } from './clients.ts';
+import { grantHandlers } from './grants.ts';
 import { keyHandlers } from './keys.ts';
 import { slotHandlers } from './slots.ts';
 import { tenantHandlers } from './tenants.ts';
 import { vaultKeyHandlers } from './vault-key.ts';
 
-/** Operations that end inside the connection (hello) or the dispatcher (batch), and have no handler. */
-type Handled = Exclude<OperationName, 'hello' | 'batch'>;
+/** Operations that end inside the connection (hello, handshake) or the dispatcher (batch), and have no handler. */
+type Handled = Exclude<OperationName, 'hello' | 'handshake' | 'batch'>;
 
 const vaultOf = (context: Context, profile: string): Vault => context.profiles.vault(profile);
 
@@ -46,8 +51,14 @@ const handlers: Handlers<Handled> = {
     if (acceptRollback !== undefined && !peer.allows(profile, { kind: 'admin' })) {
       throw new HushError('ACCESS_DENIED', 'to accept a rollback takes the right admin');
     }
-    const { raised, ...result } = await profiles.unlock(profile, credentials, acceptRollback);
-    return { result, ...(raised ? { commit: vaultOf(context, profile).commitCounter() } : {}) };
+    const { headerChanged, warning, ...opened } = await profiles.unlock(
+      profile,
+      credentials,
+      acceptRollback,
+      peer.identity.name,
+    );
+    const result = { ...opened, ...(warning === undefined ? {} : { warning }) };
+    return { result, ...(headerChanged ? { commit: vaultOf(context, profile).commitCounter() } : {}) };
   },
 
   lock: ({ profile }, { profiles }) => ({ result: { already: !profiles.lock(profile) } }),
@@ -58,8 +69,9 @@ const handlers: Handlers<Handled> = {
     result: { already: !profiles.deactivate(profile) },
   }),
 
-  'profile.delete': ({ profile }, { profiles }) => {
+  'profile.delete': ({ profile }, { profiles, grants }) => {
     profiles.delete(profile);
+    grants.remove({ profile });
     return { result: {} };
   },
 
@@ -131,16 +143,53 @@ const handlers: Handlers<Handled> = {
   ...tenantHandlers,
   ...vaultKeyHandlers,
   ...backupHandlers,
+  ...auditHandlers,
+  ...grantHandlers,
+  ...clientHandlers,
+  ...approvalHandlers,
 
   'daemon.stop': (_params, context) => ({ result: { pid: context.stop() } }),
 };
 
 /** Carries out a call that passed the gates. Throws or rejects with the HushError that refuses it. */
 export function answer(call: Call, context: Context): Answer | Promise<Answer> {
-  if (call.name === 'hello' || call.name === 'batch') {
+  if (call.name === 'hello' || call.name === 'handshake' || call.name === 'batch') {
     throw new HushError('BAD_REQUEST', `${call.name} cannot be asked for here`);
   }
   return handle(call, context);
+}
+
+/**
+ * Carries out several sets of one profile, which passed the gates and name a secret each, with one commit; answers in
+ * their order what became of each. Throws when the commit fails: then none is stored.
+ */
+export function answerSets(
+  calls: readonly CallOf<'secret.set'>[],
+  context: Context,
+): readonly (Answer<'secret.set'> | HushError)[] {
+  const [first] = calls;
+  if (first === undefined) return [];
+  const items = calls.map((call) => secretToSet(call, context));
+  const stored = vaultOf(context, first.params.profile)
+    .setAll(items.filter((item): item is SecretToSet => !(item instanceof HushError)))
+    .values();
+  return items.map((item) => {
+    const one = item instanceof HushError ? item : stored.next().value;
+    if (one === undefined || one instanceof HushError) return one ?? new HushError('UNAVAILABLE');
+    const { commit, ...result } = one;
+    return { result, commit };
+  });
+}
+
+function secretToSet(call: CallOf<'secret.set'>, { limits }: Context): SecretToSet | HushError {
+  const { value } = call.params;
+  try {
+    requireSize(value, limits.valueBytes, 'valueBytes');
+    return { path: placeOf(call), value };
+  } catch (error) {
+    if (error instanceof HushError) return error;
+    throw error;
+  }
 }
 
 function handle<Name extends Handled>(call: CallOf<Name>, context: Context): Answer | Promise<Answer> {

@@ -79,7 +79,10 @@ function adviceOnSealing(status: KeyStatus, { afterDays }: RotationConfig, now: 
 function adviceOnBackups({ newerThanBackup, lastBackup }: KeyStatus): readonly KeyAdvice[] {
   if (newerThanBackup === 0) return [];
   const keys = newerThanBackup === 1 ? 'a data key is' : `${newerThanBackup} data keys are`;
-  const than = lastBackup === undefined ? 'in no backup' : `newer than the last backup (${lastBackup.at})`;
+  const than =
+    lastBackup === undefined
+      ? 'in no backup that this vault knows of'
+      : `newer than the last backup (${lastBackup.at})`;
   const message = `${keys} ${than}: without this disk, what they seal is lost`;
   return [{ topic: 'backup', level: 'warning', message, hint: 'hush backup create FILE' }];
 }

@@ -2,9 +2,9 @@ import { HushError } from '../../protocol/errors.ts';
 import { parseSecretPath } from '../../protocol/names.ts';
 import type { ParamsOf, ResultOf } from '../../protocol/index.ts';
 import { storedLine } from '../keys/create.ts';
+import type { KeyEntry } from '../keys/keyset.ts';
 import { wipe } from '../memory/plain-bytes.ts';
 import type { Session } from '../profiles/session.ts';
-import { backupsFact, backupsHolding, backupsOf } from '../vault/backup-facts.ts';
 import type { NamedKey } from '../vault/key-retirement.ts';
 import type { KeyFacts, KeyStatus } from '../vault/key-status.ts';
 import type { LegacyRow, RefusedRow } from '../vault/legacy-import.ts';
@@ -12,6 +12,7 @@ import { mostMessages } from '../vault/message-budget.ts';
 import type { ResealingProgress } from '../vault/resealing.ts';
 import type { Handlers } from './handler.ts';
 import { keyAdvice } from './key-advice.ts';
+import { remainsOf } from './remains.ts';
 
 const usualKeyring = 'default';
 const usualPage = 100;
@@ -78,6 +79,12 @@ function legacyRowsOf(given: ParamsOf<'secret.importLegacy'>['rows']): {
   return { rows, refused };
 }
 
+function isNamed({ use, keyring, tenant, version }: KeyEntry, key: NamedKey): boolean {
+  if (version !== key.version) return false;
+  if ('legacy' in key) return use === 'legacy';
+  return use === 'dek' && keyring === key.keyring && tenant === key.tenant;
+}
+
 /** The keys of a profile: how they stand, new ones, and their end. */
 export const keyHandlers: Handlers<
   'keys.status' | 'keys.resealing' | 'keys.rotate' | 'keys.retire' | 'secret.importLegacy'
@@ -96,26 +103,26 @@ export const keyHandlers: Handlers<
   }),
 
   'keys.rotate': ({ profile, keyring = usualKeyring }, { peer, profiles }) =>
-    profiles.change(profile, 'keys rotate', ({ vault }) => {
-      const { commit, ...result } = vault.rotateKeys(keyring, peer.identity.name);
+    profiles.change(profile, 'keys rotate', async ({ vault }) => {
+      const { commit, ...result } = await vault.rotateKeys(keyring, peer.identity.name);
       vault.resealing.start();
       const left = keyring === storedLine.keyring ? vault.resealing.progress().left : 0;
-      return Promise.resolve({ result: { ...result, left }, commit });
+      return { result: { ...result, left }, commit };
     }),
 
   'keys.retire': ({ profile, keyring = usualKeyring, tenant = '', version, legacy }, { peer, profiles }) =>
     // One at a time with whatever writes the key set anew: a key that it still had would come back.
     profiles.change(profile, 'keys retire', ({ vault, keyring: open }) => {
       const key: NamedKey = legacy === true ? { legacy, version } : { keyring, tenant, version };
-      const { id, already, commit, notErased } = vault.retireKey(key, peer.identity.name);
-      const backups = backupsHolding(open.keyset(), backupsOf(vault.facts.get(backupsFact)), new Set([id]));
-      const result = {
-        version,
-        already,
-        erased: notErased === undefined,
-        backups: backups.map(({ id: backup, at }) => ({ id: backup, at })),
-        copies: profiles.copies(profile),
-      };
+      const named = [...open.keyset().keys.values()].filter(({ entry }) => isNamed(entry, key));
+      // Looked for before anything is destroyed, which cannot be taken back where the disk refuses to be read.
+      const remains = remainsOf(
+        named.map(({ entry }) => entry.id),
+        { vault, keyring: open },
+        profiles.copies(profile),
+      );
+      const { already, commit, notErased } = vault.retireKey(key, peer.identity.name);
+      const result = { version, already, erased: notErased === undefined, ...remains };
       return Promise.resolve({ result, commit });
     }),
 

@@ -10,11 +10,17 @@ export function wipeResult(result: object): void {
   }
 }
 
-/** At most how many bytes a result takes on the wire: its binary values and texts, and 64 for all the rest of a map. */
+/** What a binary value grows by where it is sealed by itself. */
+const fieldOverhead = 28;
+
+/**
+ * At most how many bytes a result takes on the wire: its binary values, sealed, its texts, and 64 for all the rest of a
+ * map.
+ */
 export function sizeOfResult(result: object): number {
   let bytes = 64;
   for (const value of Object.values(result) as unknown[]) {
-    if (value instanceof Uint8Array) bytes += value.byteLength;
+    if (value instanceof Uint8Array) bytes += value.byteLength + fieldOverhead;
     else if (typeof value === 'string') bytes += Buffer.byteLength(value);
     else if (typeof value === 'object' && value !== null) bytes += sizeOfResult(value);
   }

@@ -1,5 +1,6 @@
 import { HushError } from '../../protocol/errors.ts';
-import { slotFacts } from '../profiles/slots.ts';
+import type { Peer } from '../peer.ts';
+import { slotFacts, type Proof } from '../profiles/slots.ts';
 import type { Session } from '../profiles/session.ts';
 import type { Handlers } from './handler.ts';
 
@@ -7,6 +8,11 @@ import type { Handlers } from './handler.ts';
 const sealed = <Result>(session: Session, result: Result) => ({
   result,
   commit: session.vault.commitCounter(),
+});
+
+const proofOf = (credentials: Proof['credentials'], { identity }: Peer): Proof => ({
+  credentials,
+  by: identity.name,
 });
 
 /** The operations on who can open a profile. */
@@ -33,14 +39,14 @@ export const slotHandlers: Handlers<
     return { result: { generation: header.generation, ...slotFacts(header) } };
   },
 
-  'slot.add': ({ profile, credentials, added, label }, { profiles }) =>
+  'slot.add': ({ profile, credentials, added, label }, { peer, profiles }) =>
     profiles.change(profile, 'slot.add', async (session) =>
-      sealed(session, nameOf(await session.slots.add(credentials, added, label))),
+      sealed(session, nameOf(await session.slots.add(proofOf(credentials, peer), added, label))),
     ),
 
-  'slot.change': ({ profile, credentials, replacement, slot }, { profiles }) =>
+  'slot.change': ({ profile, credentials, replacement, slot }, { peer, profiles }) =>
     profiles.change(profile, 'slot.change', async (session) =>
-      sealed(session, nameOf(await session.slots.change(credentials, replacement, slot))),
+      sealed(session, nameOf(await session.slots.change(proofOf(credentials, peer), replacement, slot))),
     ),
 
   'slot.remove': ({ profile, slot }, { profiles }) =>
@@ -55,14 +61,14 @@ export const slotHandlers: Handlers<
       return Promise.resolve(sealed(session, {}));
     }),
 
-  'slot.group': ({ profile, credentials, slots }, { profiles }) =>
+  'slot.group': ({ profile, credentials, slots }, { peer, profiles }) =>
     profiles.change(profile, 'slot.group', async (session) =>
-      sealed(session, { group: await session.slots.group(credentials, slots) }),
+      sealed(session, { group: await session.slots.group(proofOf(credentials, peer), slots) }),
     ),
 
-  'slot.ungroup': ({ profile, credentials, group }, { profiles }) =>
+  'slot.ungroup': ({ profile, credentials, group }, { peer, profiles }) =>
     profiles.change(profile, 'slot.ungroup', async (session) =>
-      sealed(session, { alone: [...(await session.slots.ungroup(credentials, group))] }),
+      sealed(session, { alone: [...(await session.slots.ungroup(proofOf(credentials, peer), group))] }),
     ),
 };
 

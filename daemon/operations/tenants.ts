@@ -1,18 +1,15 @@
 import type { ParamsOf } from '../../protocol/index.ts';
 import type { Session } from '../profiles/session.ts';
-import { backupsFact, backupsHolding, backupsOf, type BackupFact } from '../vault/backup-facts.ts';
 import { keysOfTenant } from '../vault/tenant-lines.ts';
 import type { Handlers } from './handler.ts';
+import { remainsOf } from './remains.ts';
 
-/** The backups that may hold keys of a tenant. */
-function backupsWith(
-  { keyring, vault }: Session,
-  { tenant, keyring: only }: ParamsOf<'keys.shred'>,
-): readonly BackupFact[] {
-  const keyset = keyring.keyset();
-  const lines = [...keysOfTenant(keyset, tenant)].filter(([name]) => only === undefined || name === only);
-  const ids = lines.flatMap(([, records]) => records.map(({ entry }) => entry.id));
-  return backupsHolding(keyset, backupsOf(vault.facts.get(backupsFact)), new Set(ids));
+/** The ids of all keys that a tenant has ever had, or of those in one keyring. */
+function idsOf({ keyring }: Session, { tenant, keyring: only }: ParamsOf<'keys.shred'>): string[] {
+  const lines = [...keysOfTenant(keyring.keyset(), tenant)];
+  return lines
+    .filter(([name]) => only === undefined || name === only)
+    .flatMap(([, records]) => records.map(({ entry }) => entry.id));
 }
 
 /** What an operator does with the keys of one tenant. */
@@ -21,15 +18,15 @@ export const tenantHandlers: Handlers<'keys.shred' | 'keys.reopen'> = {
     // One at a time with whatever writes the key set anew: a key that it still had would come back.
     profiles.change(params.profile, 'keys shred', (session) => {
       const { tenant, keyring } = params;
+      // Looked for before anything is destroyed, which cannot be taken back where the disk refuses to be read.
+      const remains = remainsOf(idsOf(session, params), session, profiles.copies(params.profile));
       const { commit, keyrings, keys, erased } = session.vault.tenants.shred(
         tenant,
         keyring,
         peer.identity.name,
       );
-      const backups = backupsWith(session, params).map(({ id, at }) => ({ id, at }));
-      const copies = profiles.copies(params.profile);
       return Promise.resolve({
-        result: { tenant, keyrings: [...keyrings], keys, erased, backups, copies },
+        result: { tenant, keyrings: [...keyrings], keys, erased, ...remains },
         commit,
       });
     }),

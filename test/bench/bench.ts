@@ -3,6 +3,7 @@ import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { calibrate, createArgon2Queue } from '../../daemon/keys/passphrase.ts';
 import { installPackage } from '../support/installed-package.ts';
+import { auditFigures } from './audit.ts';
 import { changeFigures } from './changes.ts';
 import { makeBenchHome, seed, startBenchDaemon, type BenchDaemon, type BenchHome } from './daemons.ts';
 import { plainFigure, type Machine, type Report } from './figures.ts';
@@ -82,6 +83,7 @@ async function bench(scale: Scale): Promise<Report> {
     homes.push(rotationHome);
     const rotating = await start(rotationHome, installed);
     const rotations = await step('rotations', () => rotationFigures(rotating, rotationHome, folder, scale));
+    const audits = await step('audit', () => auditFigures(installed, folder, scale));
     const batched = plainFigure(`set of ${valueBytes} bytes, in batches of 500`, '/s', [seeded]);
     const figures = [
       ...reads,
@@ -91,6 +93,7 @@ async function bench(scale: Scale): Promise<Report> {
       ...changes,
       ...rewraps,
       ...rotations,
+      ...audits,
       batched,
     ];
     return { machine, rounds: scale.rounds, figures };

@@ -7,6 +7,8 @@ import { createInterface } from 'node:readline';
 import { createArgon2Queue, type Argon2Cost } from '../../daemon/keys/passphrase.ts';
 import { createSecureArena } from '../../daemon/memory/secure-bytes.ts';
 import { createProfile } from '../../daemon/profiles/create.ts';
+import { writeClientKey } from '../../noise/client-key.ts';
+import { newPrivateKey, publicKeyOf } from '../../noise/x25519.ts';
 import { parseProfileName } from '../../protocol/names.ts';
 import { homeAt, passphraseCredential, type TestHome } from '../support/daemon.ts';
 import { openLoad, type Load } from './load.ts';
@@ -28,8 +30,11 @@ export interface BenchHome {
   readonly remove: () => void;
 }
 
+/** The enrolled client of a bench. */
+const enrolledName = 'bench';
+
 /** As shipped, audit and all, but for the rate of one client, which a bench passes and nobody else does. */
-const config = '[rate]\nrate = 10000000\nburst = 10000000\n';
+const config = `[rate]\nrate = 10000000\nburst = 10000000\n[profiles.default.grants.${enrolledName}]\nread = ['global/*']\n`;
 
 /** Makes a home whose profile `default` opens by the passphrase of the tests, at the given cost. */
 export async function makeBenchHome(argon2Cost: Argon2Cost): Promise<BenchHome> {
@@ -92,6 +97,18 @@ export async function startBenchDaemon({ home }: BenchHome, installed: string): 
 /** Unlocks the profile. */
 export async function unlock(load: Load): Promise<void> {
   await load.call('unlock', { profile: 'default', credentials: [passphraseCredential()] });
+}
+
+/** Enrols the client that `config` grants something; gives the text of its key file. */
+export async function enrol(load: Load): Promise<string> {
+  const privateKey = newPrivateKey();
+  const publicKey = publicKeyOf(privateKey);
+  // The reply has the shape that docs/protocol.md gives.
+  const { daemonKey } = (await load.call('client.add', { name: enrolledName, publicKey })) as {
+    daemonKey: Uint8Array;
+  };
+  const key = { name: enrolledName, privateKey, publicKey, daemonKey: Uint8Array.from(daemonKey) };
+  return new TextDecoder().decode(writeClientKey(key));
 }
 
 /** The path of the secret of this number. */

@@ -1,6 +1,9 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { Packr, Unpackr } from 'msgpackr';
+import type { ClientKey } from '../../noise/client-key.ts';
+import { beginInitiator } from '../../noise/handshake.ts';
+import { createRecordReader, prologueOf, sealedLength, sealRecords } from '../../noise/records.ts';
 
 /** One request of a load, encoded once; each sending only writes its id. */
 export interface Request {
@@ -91,6 +94,12 @@ function failureOf(bytes: Buffer, start: number, end: number): Error {
   return new Error(`the load met ${JSON.stringify(reply)}`);
 }
 
+/** What a reply in a frame, which is no error, has under `ok`. */
+function okOf(frame: Buffer): unknown {
+  // The body begins `{id, ok`, as was seen when it came.
+  return (unpackr.unpack(frame.subarray(4)) as { ok: unknown }).ok;
+}
+
 /** Cuts the bytes that a socket reads into frames; what is left of a frame waits for the next bytes. */
 function frameCutter(onFrame: OnReply): (chunk: Buffer) => void {
   let rest: Buffer | undefined;
@@ -108,8 +117,11 @@ function frameCutter(onFrame: OnReply): (chunk: Buffer) => void {
   };
 }
 
-/** Connects to a socket and says `hello`. Rejects if nobody listens, or on a reply that is an error. */
-export async function openLoad(socketPath: string): Promise<Load> {
+/**
+ * Connects to a socket and says `hello`; with a key it goes on as the enrolled client. Rejects if nobody listens, or on
+ * a reply that is an error.
+ */
+export async function openLoad(socketPath: string, key?: ClientKey): Promise<Load> {
   let onReply: OnReply = () => undefined;
   let onBatch: () => void = () => undefined;
   let onFailure: (reason: Error) => void = () => undefined;
@@ -117,6 +129,7 @@ export async function openLoad(socketPath: string): Promise<Load> {
   const cut = frameCutter((bytes, start, end) => {
     onReply(bytes, start, end);
   });
+  let take: (chunk: Buffer) => void = cut;
   const socket: Socket = await new Promise((resolve, reject) => {
     const opening = connect({
       path: socketPath,
@@ -125,7 +138,7 @@ export async function openLoad(socketPath: string): Promise<Load> {
         callback: (length, buffer) => {
           try {
             // The buffer given above is a Buffer, and Node hands that same one back.
-            cut((buffer as Buffer).subarray(0, length));
+            take((buffer as Buffer).subarray(0, length));
             onBatch();
           } catch (error) {
             onFailure(error instanceof Error ? error : new Error(String(error)));
@@ -139,6 +152,7 @@ export async function openLoad(socketPath: string): Promise<Load> {
     });
     opening.once('error', reject);
   });
+  let write: (bytes: Buffer) => void = (bytes) => void socket.write(bytes);
   socket.on('error', (error) => {
     onFailure(error);
   });
@@ -159,15 +173,39 @@ export async function openLoad(socketPath: string): Promise<Load> {
       });
     });
 
-  const call: Load['call'] = (op, params) =>
+  /** Sends one request; gives the whole frame of its reply, which is no error. */
+  const exchange = (frame: Buffer): Promise<Buffer> =>
     run((done) => {
       onReply = (bytes, start, end) => {
         if (idOfSuccess(bytes, start) < 0) throw failureOf(bytes, start, end);
-        // The body begins `{id, ok`, as was just seen.
-        done((unpackr.unpack(Buffer.from(bytes.subarray(start, end))) as { ok: unknown }).ok);
+        done(Buffer.from(bytes.subarray(start - 4, end)));
       };
-      socket.write(requestOf(op, params).frame);
+      write(frame);
     });
+
+  const call: Load['call'] = async (op, params) => okOf(await exchange(requestOf(op, params).frame));
+
+  /** Goes on in records, as the enrolled client. */
+  const shakeHands = async (prologue: Uint8Array, { privateKey, daemonKey }: ClientKey): Promise<void> => {
+    const initiator = beginInitiator({ prologue, staticKey: privateKey, remoteStatic: daemonKey });
+    // The reply has the shape that docs/protocol.md gives.
+    const { message } = (await call('handshake', { pattern: 'IK', message: initiator.message1 })) as {
+      message: Uint8Array;
+    };
+    const transport = initiator.receive(message);
+    const records = createRecordReader(transport);
+    take = (chunk) => {
+      records.push(chunk, (plain) => {
+        cut(Buffer.from(plain.buffer, plain.byteOffset, plain.byteLength));
+        return true;
+      });
+    };
+    write = (bytes) => {
+      const sealed = Buffer.from(new ArrayBuffer(sealedLength(bytes.length)));
+      sealRecords(transport, bytes, sealed);
+      socket.write(sealed);
+    };
+  };
 
   const replyLength: Load['replyLength'] = ({ frame }) =>
     run((done) => {
@@ -176,7 +214,7 @@ export async function openLoad(socketPath: string): Promise<Load> {
         done(4 + end - start);
       };
       frame.writeUInt32BE(1, idOffset);
-      socket.write(frame);
+      write(frame);
     });
 
   const oneAtATime: Load['oneAtATime'] = (requests, count) =>
@@ -189,7 +227,7 @@ export async function openLoad(socketPath: string): Promise<Load> {
         const frame = frames[asked % frames.length] ?? Buffer.alloc(0);
         frame.writeUInt32BE(asked, idOffset);
         sentAt = performance.now();
-        socket.write(frame);
+        write(frame);
       };
       onReply = (bytes, start, end) => {
         const took = performance.now() - sentAt;
@@ -226,7 +264,7 @@ export async function openLoad(socketPath: string): Promise<Load> {
           open[sent] = 1;
           sent += 1;
         }
-        if (used > 0) socket.write(batch.subarray(0, used));
+        if (used > 0) write(batch.subarray(0, used));
       };
       const startedAt = performance.now();
       onReply = (bytes, start, end) => {
@@ -240,7 +278,9 @@ export async function openLoad(socketPath: string): Promise<Load> {
       fill();
     });
 
-  await call('hello', { versions: [1], client: 'load' });
+  const hello = requestOf('hello', { versions: [1], client: 'load' }).frame;
+  const answer = await exchange(hello);
+  if (key !== undefined) await shakeHands(prologueOf(hello, answer), key);
   return {
     call,
     replyLength,

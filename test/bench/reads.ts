@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { BenchDaemon } from './daemons.ts';
+import { enrol, type BenchDaemon } from './daemons.ts';
 import { ratioFigure, type Figure, type Other } from './figures.ts';
 import { startMatchingFloor } from './floor/match.ts';
 import { startRedis, type Redis } from './redis.ts';
@@ -18,6 +18,7 @@ export async function readFigures(
   scale: Scale,
 ): Promise<Figure[]> {
   const decrypts = await decryptRequests(small.load);
+  const clientKey = await enrol(small.load);
   const servers: { stop(): Promise<void> }[] = [];
   const kept = <T extends { stop(): Promise<void> } | undefined>(server: T): T => {
     if (server !== undefined) servers.push(server);
@@ -36,6 +37,7 @@ export async function readFigures(
       targets: [
         hushTarget('floor of get', get.socketPath, getRequests),
         hushTarget('get', small.socketPath, getRequests),
+        { ...hushTarget('enrolled get', small.socketPath, getRequests), clientKey },
         hushTarget('get from many', large.socketPath, getRequests),
         hushTarget('copied', copied.socketPath, getRequests),
         hushTarget('floor of decrypt', decrypt.socketPath, decrypts),
@@ -67,13 +69,17 @@ function figures({ p50, p99, rates }: Measured, { few, many }: Scale, redis: Red
     values,
   });
 
+  const plain = (values: readonly number[]): Other => ({ name: 'over a plain connection', values });
   const get = `cached get of ${bytes}`;
+  const enrolled = `${get} over an enrolled connection`;
   const decrypt = `decrypt of ${bytes}`;
   const fromMany = `cached get from a vault of ${counted(many)} secrets`;
   return [
     ratioFigure(`${get}, median`, 'µs', p50('get'), floor(p50('floor of get')), { most: 1.5 }),
     ratioFigure(`${get}, 99th percentile`, 'µs', p99('get'), floor(p99('floor of get')), { most: 2 }),
     ratioFigure(`${get}, ${together}`, '/s', rates('get'), floor(rates('floor of get')), { least: 0.4 }),
+    ratioFigure(`${enrolled}, median`, 'µs', p50('enrolled get'), plain(p50('get')), { most: 2 }),
+    ratioFigure(`${enrolled}, ${together}`, '/s', rates('enrolled get'), plain(rates('get'))),
     ratioFigure(`${decrypt}, median`, 'µs', p50('decrypt'), floor(p50('floor of decrypt')), { most: 1.6 }),
     ratioFigure(`${decrypt}, 99th percentile`, 'µs', p99('decrypt'), floor(p99('floor of decrypt'))),
     ratioFigure(`${decrypt}, ${together}`, '/s', rates('decrypt'), floor(rates('floor of decrypt')), {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { parseClientKey } from '../../noise/client-key.ts';
 import { openLoad, requestFromText, type Latency, type Rounds } from './load.ts';
 import { openRedisRounds } from './redis.ts';
 
@@ -10,6 +11,8 @@ export interface Target {
   readonly name: string;
   readonly socketPath: string;
   readonly protocol: 'hushd' | 'redis';
+  /** The text of the key file of the enrolled client that asks; left out, whoever runs the bench does. */
+  readonly clientKey?: string;
   /** As `requestToText` gives them; Redis is asked for its one value. */
   readonly requests: readonly string[];
 }
@@ -76,10 +79,11 @@ interface OpenTarget {
   readonly result: RoundsResult;
 }
 
-async function openTarget({ name, socketPath, protocol, requests }: Target): Promise<OpenTarget> {
+async function openTarget({ name, socketPath, protocol, clientKey, requests }: Target): Promise<OpenTarget> {
+  const key = clientKey === undefined ? undefined : parseClientKey(new TextEncoder().encode(clientKey));
   return {
     requests: requests.map(requestFromText),
-    connection: await (protocol === 'redis' ? openRedisRounds(socketPath) : openLoad(socketPath)),
+    connection: await (protocol === 'redis' ? openRedisRounds(socketPath) : openLoad(socketPath, key)),
     result: { name, latencies: [], rates: [] },
   };
 }

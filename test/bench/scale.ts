@@ -17,6 +17,9 @@ export interface Scale {
   /** Secrets of the vault whose keys are rotated, and how often. */
   readonly rotated: number;
   readonly rotations: number;
+  /** Records of the audit that is verified, and how often. */
+  readonly records: number;
+  readonly verifications: number;
 }
 
 export const fullScale: Scale = {
@@ -31,6 +34,8 @@ export const fullScale: Scale = {
   unlocks: 9,
   rotated: 100_000,
   rotations: 3,
+  records: 1_000_000,
+  verifications: 3,
 };
 
 /** Enough to see that everything works, and little of how fast. */
@@ -46,6 +51,8 @@ export const quickScale: Scale = {
   unlocks: 3,
   rotated: 20_000,
   rotations: 1,
+  records: 100_000,
+  verifications: 1,
 };
 
 /** Bytes of every value, and requests in flight where they do not go one at a time. */

@@ -8,13 +8,15 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { describe, test, type TestContext } from 'node:test';
 import { openShell, type Shell } from './hush.ts';
+import { openUnlocked } from './unlocked.ts';
 
 const passphrase = 'correct horse battery staple';
 
@@ -25,19 +27,17 @@ async function mustRun({ run }: Shell, line: string, input = ''): Promise<string
 }
 
 /** A home with an unlocked profile that has one secret. */
-async function openUnlocked(shell: Shell): Promise<void> {
-  await mustRun(shell, 'hush init --passphrase-stdin', passphrase);
-  await mustRun(shell, 'hush start');
-  await mustRun(shell, 'hush unlock --passphrase-stdin', passphrase);
+async function openWithSecret(t: TestContext): Promise<Shell> {
+  const shell = await openUnlocked(t);
   await mustRun(shell, 'hush set global/a', 'value');
+  return shell;
 }
 
 const jsonOf = (text: string): Record<string, unknown> => JSON.parse(text) as Record<string, unknown>;
 
 describe('hush backup', () => {
   test('create, verify and restore go from a profile to its copy', async (t) => {
-    const shell = openShell(t);
-    await openUnlocked(shell);
+    const shell = await openWithSecret(t);
     const file = join(shell.home, 'default.hushd');
     const created = jsonOf(await mustRun(shell, `hush backup create ${file} --json`));
     assert.deepEqual(Object.keys(created), [
@@ -72,8 +72,7 @@ describe('hush backup', () => {
   });
 
   test('restore waits for a daemon to let go of a profile whose files were taken away', async (t) => {
-    const shell = openShell(t);
-    await openUnlocked(shell);
+    const shell = await openWithSecret(t);
     const file = join(shell.home, 'backup');
     await mustRun(shell, `hush backup create ${file}`);
     rmSync(join(shell.home, 'profiles', 'default'), { recursive: true });
@@ -98,8 +97,7 @@ describe('hush backup', () => {
   });
 
   test('create refuses what is there, a locked profile and a missing one, and leaves nothing', async (t) => {
-    const shell = openShell(t);
-    await openUnlocked(shell);
+    const shell = await openWithSecret(t);
     const { run, home } = shell;
     const file = join(home, 'file');
     writeFileSync(file, 'precious');
@@ -110,6 +108,25 @@ describe('hush backup', () => {
       /exists already\nhush: hint: name another file, or replace it with --force\n$/,
     );
     assert.equal(readFileSync(file, 'utf8'), 'precious');
+    // Whatever is asked for and by whatever way, nothing is put among the daemon's own files.
+    symlinkSync(join(home, 'profiles'), join(home, 'link'));
+    const own = [
+      'profiles/default/header',
+      'profiles/default/vault-8.db',
+      'profiles/work',
+      'link/work',
+      'audit/daemon/0000000009.jsonl',
+      'config.toml',
+      'hushd.lock',
+    ];
+    const header = readFileSync(join(home, 'profiles/default/header'));
+    for (const path of own) {
+      const refused = await run(`hush backup create ${join(home, path)} --force`);
+      assert.equal(refused.code, 2, path);
+      assert.match(refused.stderr, /is where the daemon keeps files of its own/);
+    }
+    assert.deepEqual(readFileSync(join(home, 'profiles/default/header')), header);
+    rmSync(join(home, 'link'));
     await mustRun(shell, `hush backup create ${file} --force`);
     assert.match(readFileSync(file, 'latin1'), /^hushd-backup 1\n/);
     await mustRun(shell, 'hush lock');
@@ -117,7 +134,9 @@ describe('hush backup', () => {
     const locked = await run(`hush backup create ${join(home, 'other')}`);
     assert.deepEqual([locked.code, locked.stdout], [4, '']);
     assert.equal((await run(`hush backup create ${join(home, 'other')} -p nobody`)).code, 6);
-    assert.equal((await run(`hush backup create ${join(home, 'no', 'folder')}`)).code, 1);
+    const nowhere = await run(`hush backup create ${join(home, 'no', 'file')}`);
+    assert.equal(nowhere.code, 1);
+    assert.match(nowhere.stderr, /there is no folder .+\/no\nhush: hint: mkdir -p .+\/no\n$/);
     assert.equal((await run('hush backup create')).code, 2);
     await mustRun(shell, 'hush stop');
     assert.equal((await run(`hush backup create ${join(home, 'other')}`)).code, 3);
@@ -128,8 +147,7 @@ describe('hush backup', () => {
   });
 
   test('verify ends with 8 for what is damaged, 9 for a wrong credential, 2 for what is no file', async (t) => {
-    const shell = openShell(t);
-    await openUnlocked(shell);
+    const shell = await openWithSecret(t);
     const { run, home } = shell;
     const file = join(home, 'backup');
     await mustRun(shell, `hush backup create ${file}`);
@@ -150,7 +168,9 @@ describe('hush backup', () => {
       'a key that this profile has no slot for',
     );
     assert.equal((await run(`hush backup verify ${home}`)).code, 2);
-    assert.equal((await run(`hush backup verify ${join(home, 'missing')}`)).code, 1);
+    const missing = await run(`hush backup verify ${join(home, 'missing')}`);
+    assert.equal(missing.code, 2);
+    assert.match(missing.stderr, /there is no file .*missing\nhush: hint: hush help backup/);
 
     const bytes = readFileSync(file);
     const at = Math.floor(bytes.length / 2);
@@ -188,8 +208,7 @@ describe('hush backup', () => {
   });
 
   test('restore --replace tells where the newer state is kept, and what to type at the ROLLBACK', async (t) => {
-    const shell = openShell(t);
-    await openUnlocked(shell);
+    const shell = await openWithSecret(t);
     const { run, home } = shell;
     const file = join(home, 'backup');
     await mustRun(shell, `hush backup create ${file}`);
@@ -201,6 +220,10 @@ describe('hush backup', () => {
     assert.match(served.stderr, /a daemon serves this home\nhush: hint: hush stop/);
     await mustRun(shell, 'hush stop');
     assert.equal((await run(`hush backup restore ${file}`)).code, 10);
+    const nobody = await run(`hush backup restore ${file} --replace -p nope --passphrase-stdin`, {
+      input: passphrase,
+    });
+    assert.deepEqual([nobody.code, existsSync(join(home, 'profiles', 'nope'))], [6, false]);
 
     const { code, stdout, stderr } = await run(`hush backup restore ${file} --replace --passphrase-stdin`, {
       input: passphrase,
@@ -219,8 +242,7 @@ describe('hush backup', () => {
   });
 
   test('on a terminal, verify --open asks for the passphrase, and --replace asks first', async (t) => {
-    const shell = openShell(t);
-    await openUnlocked(shell);
+    const shell = await openWithSecret(t);
     const file = join(shell.home, 'backup');
     await mustRun(shell, `hush backup create ${file}`);
     await mustRun(shell, 'hush stop');
@@ -236,8 +258,7 @@ describe('hush backup', () => {
   });
 
   test('doctor and status tell which data keys are in no backup', async (t) => {
-    const shell = openShell(t);
-    await openUnlocked(shell);
+    const shell = await openWithSecret(t);
     const findings = async (): Promise<unknown[]> => {
       const { findings } = jsonOf((await shell.run('hush doctor --json')).stdout) as {
         findings: { check: string; state: string; message: string }[];
@@ -246,13 +267,25 @@ describe('hush backup', () => {
         .filter(({ check }) => check === 'backup')
         .map(({ state, message }) => [state, message.replace(/\d{4}-.*Z/, 'TIME')]);
     };
-    assert.deepEqual(await findings(), [['warning', 'default: there is none']]);
+    assert.deepEqual(await findings(), [['warning', 'default: there is none that its vault knows of']]);
     await mustRun(shell, `hush backup create ${join(shell.home, 'backup')}`);
     assert.deepEqual(await findings(), [['ok', 'default: the newest is of TIME']]);
     await mustRun(shell, 'hush keys rotate');
     assert.deepEqual(await findings(), [
       ['warning', 'default: 1 data key is newer than the newest, of TIME'],
     ]);
+  });
+
+  test('Ctrl-C at the passphrase of a restore leaves nothing that was unpacked', async (t) => {
+    const shell = await openWithSecret(t);
+    const file = join(shell.home, 'backup');
+    await mustRun(shell, `hush backup create ${file}`);
+    const { code } = await shell.type(`hush backup restore ${file} -p copy --open`, [
+      { wait: 'Passphrase', send: '\x03' },
+    ]);
+    assert.equal(code, 130);
+    assert.deepEqual(readdirSync(join(shell.home, 'profiles')), ['default']);
+    assert.deepEqual(readdirSync(join(shell.home, 'audit', 'profiles')), ['default']);
   });
 
   test('Ctrl-C leaves nothing half done', async (t) => {
@@ -262,10 +295,10 @@ describe('hush backup', () => {
     });
     const file = join(folder, 'file');
     const program = `
-      const { undoneIfInterrupted } = await import(${JSON.stringify(new URL('../../cli/interrupted.ts', import.meta.url).href)});
+      const { ifInterrupted } = await import(${JSON.stringify(new URL('../../cli/interrupted.ts', import.meta.url).href)});
       const { createNewFile } = await import(${JSON.stringify(new URL('../../cli/backup/new-file.ts', import.meta.url).href)});
       const file = createNewFile(${JSON.stringify(file)}, { force: false });
-      await undoneIfInterrupted(file.discard, () => new Promise(() => {
+      await ifInterrupted(file.discard, () => new Promise(() => {
         setInterval(() => undefined, 1000);
         process.stdout.write('ready');
       }));`;

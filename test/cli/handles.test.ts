@@ -10,7 +10,8 @@ import {
   type CryptoContext,
   type CryptoHandle,
 } from '../../client/index.ts';
-import { openShell, type Ended, type Shell } from './hush.ts';
+import type { Ended, Shell } from './hush.ts';
+import { openUnlocked } from './unlocked.ts';
 
 const passphrase = 'correct horse battery staple';
 
@@ -23,15 +24,6 @@ interface Row {
 }
 
 type Provider = Pick<LocalCryptoProvider, 'encrypt' | 'decrypt'>;
-
-async function openUnlocked(t: TestContext): Promise<Shell> {
-  const shell = openShell(t);
-  for (const line of ['hush init --passphrase-stdin', 'hush start', 'hush unlock --passphrase-stdin']) {
-    const { code, stderr } = await shell.run(line, { input: passphrase });
-    assert.equal(code, 0, `${line}: ${stderr}`);
-  }
-  return shell;
-}
 
 async function providerOf(t: TestContext, shell: Shell, keyring = 'default'): Promise<Provider> {
   const provider = await createCryptoProvider({ env: { HUSH_HOME: shell.home }, keyring });
@@ -272,6 +264,6 @@ describe('hush keys adopt', () => {
     const own = await rowsOf(await providerOf(t, shell), 1);
     const ours = await shell.run('hush keys adopt --stdin', { input: textOf(own), env });
     assert.equal(ours.code, 10);
-    assert.match(ours.stderr, /the daemon sealed this handle.*\nhush: hint: hush keys rewrap\n/);
+    assert.match(ours.stderr, /the daemon sealed this handle.*\nhush: hint: hush keys rewrap --stdin\n/);
   });
 });

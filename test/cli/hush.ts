@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -48,12 +48,6 @@ const screen = z.object({ code: z.number(), screen: z.string(), restored: z.bool
 /** What a terminal has shown, the exit code, and whether the terminal is as it was. */
 export type Screen = z.output<typeof screen>;
 
-/** What Node has compiled, kept for the commands of one test file: it makes each of them three times as fast. */
-const cache = mkdtempSync(join(tmpdir(), 'hush-cli-cache-'));
-process.on('exit', () => {
-  rmSync(cache, { recursive: true, force: true });
-});
-
 /** The cheapest Argon2id that is allowed: the tests need its result and not its cost. */
 const quickConfig = '[kdf]\nmemory_mib = 19\npasses = 2\n';
 
@@ -65,7 +59,6 @@ export function openShell(t: TestContext): Shell {
     PATH: process.env['PATH'],
     HOME: home,
     HUSH_HOME: home,
-    NODE_COMPILE_CACHE: cache,
     TERM: 'xterm',
   };
   const runHush = (line: string, { input = '', env = {} }: Given = {}): Promise<EndedBytes> => {
@@ -73,9 +66,9 @@ export function openShell(t: TestContext): Shell {
     assert.equal(command, 'hush');
     return runProgram(process.execPath, [program, ...args], input, { ...base, ...env });
   };
-  t.after(async () => {
-    await runHush('hush stop');
-    rmSync(home, { recursive: true, force: true });
+  t.after(() => {
+    killDaemon(home);
+    rmSync(home, { recursive: true, force: true, maxRetries: 10 });
   });
   return {
     home,
@@ -100,6 +93,17 @@ export function openShell(t: TestContext): Shell {
       return screen.parse(JSON.parse(stdout.toString()));
     },
   };
+}
+
+/** Ends the daemon of a home at once, if there is one: `hush stop` would take longer, and has tests of its own. */
+function killDaemon(home: string): void {
+  const lock = join(home, 'hushd.lock');
+  const pid = existsSync(lock) ? Number(readFileSync(lock, 'utf8')) : 0;
+  // The file outlives the daemon, and its pid may be another process by now.
+  const commandLine = `/proc/${pid}/cmdline`;
+  if (pid > 0 && existsSync(commandLine) && readFileSync(commandLine, 'utf8').includes('hushd.js')) {
+    process.kill(pid, 'SIGKILL');
+  }
 }
 
 interface EndedBytes {

@@ -2,20 +2,11 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, test, type TestContext } from 'node:test';
+import { describe, test } from 'node:test';
 import { progressText } from '../../cli/progress-bar.ts';
 import { legacyRow } from '../vault/legacy-rows.ts';
-import { openShell, type Shell } from './hush.ts';
-
-const passphrase = 'correct horse battery staple\n';
-
-async function openUnlocked(t: TestContext): Promise<Shell> {
-  const shell = openShell(t);
-  await shell.run('hush init --passphrase-stdin', { input: passphrase });
-  await shell.run('hush start');
-  assert.equal((await shell.run('hush unlock --passphrase-stdin', { input: passphrase })).code, 0);
-  return shell;
-}
+import type { Shell } from './hush.ts';
+import { openUnlocked } from './unlocked.ts';
 
 /** The lines of JSON on standard output. */
 const jsonLines = (stdout: string): Record<string, unknown>[] =>
@@ -58,7 +49,10 @@ describe('hush keys', () => {
       /^v1 {2}retired {2}0 values {2}made .+, retired .+ by daemon, no decrypt since/,
     );
     assert.match(stdout, /^1 stored value$/m);
-    assert.match(stdout, /^warning: 2 data keys are in no backup: .+: hush backup create FILE$/m);
+    assert.match(
+      stdout,
+      /^warning: 2 data keys are in no backup that this vault knows of: .+: hush backup create FILE$/m,
+    );
     assert.match(
       stdout,
       /^next: retired key v1 only opens what the platform keeps: .+hush keys retire VERSION --yes$/m,
@@ -128,15 +122,39 @@ describe('hush keys', () => {
       ['active', 'retired'],
     );
 
+    const asking = await shell.run('hush keys retire 2');
+    assert.equal(asking.code, 10);
+    assert.equal(
+      asking.stderr,
+      'hush: error: key v2 is active: new values are sealed under it, and is not destroyed\n' +
+        'hush: hint: hush keys rotate, which makes another one active\n',
+    );
     const active = await shell.run('hush keys retire 2 --yes');
     assert.equal(active.code, 10);
     assert.match(active.stderr, /key 2 of keyring default is active/);
-    assert.deepEqual(await shell.run('hush keys retire v1 --yes'), {
-      code: 0,
-      stdout: 'key v1 is destroyed\n',
-      stderr: '',
-    });
-    assert.equal((await shell.run('hush keys retire 1 --yes')).stdout, 'key v1 was destroyed already\n');
+    const backedUp = async (name: string): Promise<string> =>
+      jsonLines((await shell.run(`hush backup create ${join(shell.home, name)} --json`)).stdout)[0]?.[
+        'id'
+      ] as string;
+    const before = await backedUp('before');
+    assert.match(
+      (await shell.run('hush keys retire 1')).stderr,
+      /values that backups from before hold under it do not come back in this home any more/,
+    );
+    const retired = await shell.run('hush keys retire v1 --yes');
+    assert.equal(retired.code, 0);
+    assert.match(
+      retired.stdout,
+      new RegExp(`^key v1 is destroyed\nbackup ${before} of \\S+Z may still hold it\n$`),
+    );
+    assert.match(retired.stderr, /do not come back in this home any more: take a new backup/);
+    // One that was taken afterwards is as good as it can be.
+    await backedUp('after');
+    const again = await shell.run('hush keys retire 1 --yes');
+    assert.match(
+      again.stdout,
+      new RegExp(`^key v1 was destroyed already\nbackup ${before} of \\S+Z may still hold it\n$`),
+    );
     assert.equal((await shell.run('hush keys retire 7 --yes')).code, 6);
     assert.equal((await shell.run('hush keys retire latest --yes')).code, 2);
   });
@@ -168,8 +186,16 @@ describe('hush import --legacy', () => {
       { profile: 'default', checked: false, stored: 0, already: 2 },
     ]);
 
+    const needed = await shell.run('hush keys retire 1 --legacy');
+    assert.equal(needed.code, 10);
+    assert.match(needed.stderr, /legacy key v1 is needed: 2 stored values under legacy keys, and is not/);
+    assert.equal((await shell.run('hush keys retire 2 --legacy')).code, 6);
+
     await shell.run('hush keys rotate');
     assert.match((await shell.run('hush keys status')).stdout, /^2 stored values$/m);
+    const spare = await shell.run('hush keys retire 1 --legacy');
+    assert.equal(spare.code, 2);
+    assert.match(spare.stderr, /this destroys legacy key v1 for ever: nothing is sealed under it any more/);
     assert.equal((await shell.run('hush get ws:1/b --reveal')).stdout, 'two');
   });
 
@@ -178,7 +204,7 @@ describe('hush import --legacy', () => {
     const good = legacyLine(key, 'global/a', 'one');
     const cases: readonly (readonly [line: string, code: number, says: RegExp])[] = [
       ['{"path":', 2, /line 2: it is not JSON/],
-      ['{"path":"global/b"}', 2, /line 2: ciphertext is not as it should be/],
+      ['{"path":"global/b"}', 2, /line 2: row.ciphertext: not a string/],
       [good.replace('"global/a"', '"nonsense"'), 2, /line 2: /],
       [good.replace('null', '3'), 2, /line 2: keyVersion is not null/],
       [good.replace(/"nonce":"..../, '"nonce":"'), 2, /line 2: the nonce has 9 bytes/],

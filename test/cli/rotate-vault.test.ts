@@ -2,20 +2,20 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { openShell, type Shell } from './hush.ts';
-
-const passphrase = 'correct horse battery staple';
+import { untilAnswer } from '../support/poll.ts';
+import type { Shell } from './hush.ts';
+import { openUnlocked } from './unlocked.ts';
 
 async function mustRun({ run }: Shell, line: string, input: string): Promise<void> {
   const { code, stderr } = await run(line, { input });
   assert.equal(code, 0, `${line}: ${stderr}`);
 }
 
-async function openUnlocked(shell: Shell): Promise<void> {
-  for (const line of ['hush init --passphrase-stdin', 'hush start', 'hush unlock --passphrase-stdin']) {
-    await mustRun(shell, line, passphrase);
-  }
-}
+/** The files of the profile, without the one that the vault's writes go through. */
+const filesIn = ({ home }: Shell): string[] =>
+  readdirSync(join(home, 'profiles', 'default'))
+    .filter((name) => !name.endsWith('-wal'))
+    .sort();
 
 const linesOf = (text: string): Record<string, unknown>[] =>
   text
@@ -25,8 +25,7 @@ const linesOf = (text: string): Record<string, unknown>[] =>
 
 describe('keys rotate --vault', () => {
   test('writes the vault anew under another key, and says what still opens with the old one', async (t) => {
-    const shell = openShell(t);
-    await openUnlocked(shell);
+    const shell = await openUnlocked(t);
     await mustRun(shell, 'hush set global/a', 'kept');
     const { code, stdout, stderr } = await shell.run('hush keys rotate --vault');
     assert.equal(code, 0, stderr);
@@ -36,15 +35,11 @@ describe('keys rotate --vault', () => {
       /^hush: note: copies of the files from before still open with what opened them then/,
     );
     assert.deepEqual(await shell.run('hush get global/a --reveal'), { code: 0, stdout: 'kept', stderr: '' });
-    const files = readdirSync(join(shell.home, 'profiles', 'default')).filter(
-      (name) => !name.endsWith('-wal'),
-    );
-    assert.deepEqual(files.sort(), ['header', 'keyset-2', 'vault-2.db']);
+    assert.deepEqual(filesIn(shell), ['header', 'keyset-2', 'vault-2.db']);
   });
 
   test('with --json prints lines of progress, and the facts last', async (t) => {
-    const shell = openShell(t);
-    await openUnlocked(shell);
+    const shell = await openUnlocked(t);
     await mustRun(shell, 'hush set global/a', 'kept');
     const { code, stdout, stderr } = await shell.run('hush keys rotate --vault --json --yes');
     assert.deepEqual([code, stderr], [0, '']);
@@ -60,9 +55,24 @@ describe('keys rotate --vault', () => {
     for (const line of lines) assert.deepEqual(Object.keys(line), ['phase', 'done', 'total']);
   });
 
+  test('with --no-wait it ends at once, and the rotation does not', async (t) => {
+    const shell = await openUnlocked(t);
+    await mustRun(shell, 'hush set global/a', 'kept');
+    const { code, stdout } = await shell.run('hush keys rotate --vault --no-wait');
+    assert.equal(code, 0);
+    // A vault this small may be done before anybody asks.
+    assert.match(stdout, /^the vault of profile default is being written anew\n$|has another vault key/);
+    await untilAnswer(
+      () => Promise.resolve(filesIn(shell)),
+      (files) => files.join() === 'header,keyset-2,vault-2.db',
+    );
+    const status = linesOf((await shell.run('hush keys status --json')).stdout);
+    assert.deepEqual(status[0]?.['vaultRotation'], { underWay: false });
+    assert.equal((await shell.run('hush get global/a --reveal')).stdout, 'kept');
+  });
+
   test('is refused where the profile is locked, and has no keyring', async (t) => {
-    const shell = openShell(t);
-    await openUnlocked(shell);
+    const shell = await openUnlocked(t);
     await mustRun(shell, 'hush lock', '');
     assert.equal((await shell.run('hush keys rotate --vault')).code, 4);
     const both = await shell.run('hush keys rotate --vault --keyring default');

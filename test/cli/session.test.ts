@@ -1,19 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, lstatSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { openShell, type Ended, type Shell } from './hush.ts';
+import { openUnlocked } from './unlocked.ts';
 
 const passphrase = 'correct horse battery staple';
 const done = (stdout: string): Ended => ({ code: 0, stdout, stderr: '' });
-
-/** A home with one profile, its daemon started and unlocked. */
-async function openUnlocked(shell: Shell): Promise<void> {
-  await mustRun(shell, 'hush init --passphrase-stdin', passphrase);
-  await mustRun(shell, 'hush start');
-  await mustRun(shell, 'hush unlock --passphrase-stdin', passphrase);
-}
 
 async function mustRun({ run }: Shell, line: string, input = ''): Promise<Ended> {
   const ended = await run(line, { input });
@@ -67,6 +61,25 @@ describe('the five-minute tour', () => {
     await mustRun(shell, 'hush start');
     await mustRun(shell, 'hush unlock --passphrase-stdin', passphrase);
     assert.deepEqual(await run('hush get hush://default/global/db --reveal'), done('c'));
+
+    // A folder that is moved away under the daemon: nothing is acknowledged into it, and nothing is made in its place.
+    const folder = join(shell.home, 'profiles', 'default');
+    renameSync(folder, `${shell.home}/elsewhere`);
+    const lost = await run('hush set global/db', { input: 'd' });
+    assert.equal(lost.code, 1, lost.stderr);
+    assert.match(
+      lost.stderr,
+      /profiles\/default\/vault\.db was moved or removed .*\nhush: hint: move the folder/,
+    );
+    assert.deepEqual(await run('hush get global/db --reveal'), done('c'));
+    assert.match(
+      (await run('hush status')).stdout,
+      /profile default: unlocked, .* was moved or removed under/,
+    );
+    const anew = await run('hush init --passphrase-stdin', { input: passphrase });
+    assert.equal(anew.code, 10, anew.stderr);
+    assert.match(anew.stderr, /a daemon has a profile default open/);
+    renameSync(`${shell.home}/elsewhere`, folder);
     assert.deepEqual(await run('hush delete global/db'), done('global/db is deleted\n'));
     const gone = await run('hush get global/db');
     assert.deepEqual([gone.code, gone.stdout], [6, '']);
@@ -203,9 +216,8 @@ describe('keys', () => {
   });
 
   test('keys rotate makes a new key active, and what the old one sealed still opens', async (t) => {
-    const shell = openShell(t);
+    const shell = await openUnlocked(t);
     const { run } = shell;
-    await openUnlocked(shell);
     await mustRun(shell, 'hush set global/a', 'old');
     const rotated = await run('hush keys rotate');
     assert.match(
@@ -220,9 +232,8 @@ describe('keys', () => {
 
 describe('values', () => {
   test('go in and come out byte for byte', async (t) => {
-    const shell = openShell(t);
+    const shell = await openUnlocked(t);
     const { run, runForBytes } = shell;
-    await openUnlocked(shell);
     const values = [
       Buffer.alloc(0),
       Buffer.from('\n'),
@@ -242,9 +253,8 @@ describe('values', () => {
   });
 
   test('are not shown without --reveal, neither by get nor by set --generate', async (t) => {
-    const shell = openShell(t);
+    const shell = await openUnlocked(t);
     const { run } = shell;
-    await openUnlocked(shell);
     await mustRun(shell, 'hush set global/a', 'hunter2');
     const shown = await run('hush get global/a');
     assert.match(shown.stdout, /^global\/a: 7 bytes, version 1, updated \d{4}-\d\d-\d\dT[\d:.]+Z\n$/);
@@ -262,9 +272,8 @@ describe('values', () => {
   });
 
   test('are value in JSON where they are UTF-8, and valueBase64 where they are not', async (t) => {
-    const shell = openShell(t);
+    const shell = await openUnlocked(t);
     const { run } = shell;
-    await openUnlocked(shell);
     await run('hush set global/text', { input: 'Grüße\n' });
     await run('hush set global/bytes', { input: Uint8Array.of(0xff, 0x00) });
     const text: unknown = JSON.parse((await run('hush get global/text --reveal --json')).stdout);
@@ -281,9 +290,8 @@ describe('values', () => {
   });
 
   test('list shows paths by prefix, and never a value', async (t) => {
-    const shell = openShell(t);
+    const shell = await openUnlocked(t);
     const { run } = shell;
-    await openUnlocked(shell);
     assert.deepEqual(await run('hush list'), {
       code: 0,
       stdout: '',
@@ -310,9 +318,8 @@ describe('values', () => {
 
 describe('profiles', () => {
   test('are deactivated, activated and destroyed by name; the last only with --yes', async (t) => {
-    const shell = openShell(t);
+    const shell = await openUnlocked(t);
     const { run } = shell;
-    await openUnlocked(shell);
     assert.deepEqual(await run('hush profile deactivate default'), done('profile default is deactivated\n'));
     const refused = await run('hush unlock --passphrase-stdin', { input: passphrase });
     assert.deepEqual(refused, {
@@ -338,9 +345,8 @@ describe('profiles', () => {
   });
 
   test('share nothing, and are chosen by -p before or after the command, or by HUSH_PROFILE', async (t) => {
-    const shell = openShell(t);
+    const shell = await openUnlocked(t);
     const { run } = shell;
-    await openUnlocked(shell);
     await mustRun(shell, 'hush init -p work --passphrase-stdin', 'another passphrase');
     await mustRun(shell, 'hush -p work unlock --passphrase-stdin', 'another passphrase');
     await run('hush set global/a', { input: 'mine' });
@@ -356,9 +362,8 @@ describe('profiles', () => {
 
 describe('status and doctor', () => {
   test('status --json has pid, version, profiles and hardening at its top', async (t) => {
-    const shell = openShell(t);
+    const shell = await openUnlocked(t);
     const { run } = shell;
-    await openUnlocked(shell);
     const status: unknown = JSON.parse((await run('hush status --json')).stdout);
     assert.partialDeepStrictEqual(status, {
       version: '0.1.0',
@@ -378,7 +383,7 @@ describe('status and doctor', () => {
     assert.match(bare.stdout, /^warning {2}profiles {2}there is none yet: hush init$/m);
     assert.match(bare.stdout, /^warning {2}daemon {4}it does not run: hush start$/m);
 
-    await openUnlocked(shell);
+    await openUnlocked(t, shell);
     const running = JSON.parse((await run('hush doctor --json')).stdout) as unknown;
     assert.partialDeepStrictEqual(running, { findings: [{ check: 'version', state: 'ok' }] });
 

@@ -1,22 +1,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, test, type TestContext } from 'node:test';
+import { describe, test } from 'node:test';
 
 import { createCryptoProvider } from '../../client/index.ts';
-import { openShell, type Shell } from './hush.ts';
+import { openUnlocked } from './unlocked.ts';
 
-const passphrase = 'correct horse battery staple';
 const acme = { namespace: 'mail', key: 'smtp', tenantId: 'acme' };
-
-async function openUnlocked(t: TestContext): Promise<Shell> {
-  const shell = openShell(t);
-  for (const line of ['hush init --passphrase-stdin', 'hush start', 'hush unlock --passphrase-stdin']) {
-    const { code, stderr } = await shell.run(line, { input: passphrase });
-    assert.equal(code, 0, `${line}: ${stderr}`);
-  }
-  return shell;
-}
 
 describe('hush keys shred', () => {
   test('destroys a tenant’s keys once it is named twice; reopen makes a new one on purpose', async (t) => {

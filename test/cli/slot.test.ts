@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import type { TestContext } from 'node:test';
 import { openShell, type Ended, type Shell } from './hush.ts';
+import { openUnlocked } from './unlocked.ts';
 
 const passphrase = 'correct horse battery staple';
 const another = 'another long passphrase';
@@ -15,15 +15,6 @@ async function mustRun({ run }: Shell, line: string, input = '', env = {}): Prom
   const ended = await run(line, { input, env });
   assert.equal(ended.code, 0, `${line}: ${ended.stderr}`);
   return ended;
-}
-
-/** A home whose profile is open. */
-async function openUnlocked(t: TestContext): Promise<Shell> {
-  const shell = openShell(t);
-  await mustRun(shell, 'hush init --passphrase-stdin', passphrase);
-  await mustRun(shell, 'hush start');
-  await mustRun(shell, 'hush unlock --passphrase-stdin', passphrase);
-  return shell;
 }
 
 /** Locks, and says how an unlock ends. */
@@ -260,7 +251,7 @@ describe('slots', () => {
         'hush slot group passphrase passphrase --passphrase-stdin',
         passphrase,
         2,
-        /a group has two to 4 different/,
+        /a group has two to four different/,
       ],
       ['hush slot group passphrase --passphrase-stdin', passphrase, 2, /slots/],
       ['hush slot ungroup passphrase --passphrase-stdin', passphrase, 6, /there is no such group/],
@@ -332,14 +323,56 @@ describe('hints', () => {
     assert.deepEqual(await shell.run('hush slot -p default list'), listed);
   });
 
-  test('--key-file without a name is refused as that', async (t) => {
+  test('what cannot be told is done all the same: no key is lost with it, and none without a word', async (t) => {
+    const shell = await openUnlocked(t);
+    const proof = `printf '%s' '${passphrase}' |`;
+    const added = await shell.runScript(
+      `${proof} hush slot add --passphrase-stdin --new-key-file server.key --generate > /dev/full`,
+    );
+    assert.equal(added.code, 1);
+    assert.match(
+      added.stderr,
+      /^hush: error: key 'key' opens profile default from now on, and telling of it failed: no space/,
+    );
+    assert.deepEqual(
+      await reopening(shell, `hush unlock --key-file ${join(shell.home, 'server.key')}`),
+      opened,
+    );
+
+    const lost = await shell.runScript(`${proof} hush slot add --passphrase-stdin --recovery > /dev/full`);
+    assert.equal(lost.code, 1);
+    const [, id = ''] =
+      /opens profile default from now on, and its secret could not be shown: no space .+\nhush: hint: hush slot change ([0-9a-f]{16})\n$/.exec(
+        lost.stderr,
+      ) ?? [];
+    const { stdout } = await mustRun(shell, `hush slot change ${id} --passphrase-stdin`, passphrase);
+    assert.deepEqual(await reopening(shell, 'hush unlock --recovery-stdin', stdout), opened);
+  });
+
+  test('a key file that was made for a slot is taken back when the daemon refuses', async (t) => {
+    const shell = await openUnlocked(t);
+    const file = join(shell.home, 'server.key');
+    const line = `hush slot add --passphrase-stdin --new-key-file ${file} --generate`;
+    const refused = await shell.run(line, { input: 'not the passphrase' });
+    assert.equal(refused.code, 9);
+    assert.equal(existsSync(file), false);
+  });
+
+  test('an option for a file without a name is refused as that', async (t) => {
     const { runScript } = openShell(t);
-    for (const line of ["hush init --key-file ''", "hush start --key-file ''", "hush unlock --key-file ''"]) {
+    const lines = [
+      ["hush start --key-file ''", '--key-file', 'start'],
+      ["hush slot add --key-file ''", '--key-file', 'slot add'],
+      ["hush import --legacy ''", '--legacy', 'import'],
+      ["hush keys adopt --stdin --key-file ''", '--key-file', 'keys adopt'],
+      ["hush backup create ''", 'FILE', 'backup create'],
+    ];
+    for (const [line = '', option = '', command = ''] of lines) {
       const { code, stderr } = await runScript(line);
       assert.equal(code, 2, line);
-      assert.match(
+      assert.equal(
         stderr,
-        /^hush: error: --key-file needs the name of a file, and was given nothing\n/,
+        `hush: error: ${option} needs the name of a file, and was given nothing\nhush: hint: hush help ${command}\n`,
         line,
       );
     }

@@ -15,7 +15,20 @@ describe('a command line that cannot be carried out', () => {
       ['hush get global/a -xhunter2', "there is no option '-x'", 'hush help get'],
       ['hush get global/a -p', "option '-p, --profile <name>' needs a value", 'hush help get'],
       ['hush keys', 'one of its subcommands is needed', 'hush help keys'],
-      ['hush keys turn', 'one of its subcommands is needed', 'hush help keys'],
+      ['hush keys turn', 'there is no such subcommand', 'hush help keys'],
+      ['hush keys rotate --wrong', "there is no option '--wrong'", 'hush help keys rotate'],
+      [
+        'hush keys rotate --keyring a.b',
+        'that is not the name of a keyring',
+        'a keyring is 1-64 of A-Z a-z 0-9 _ -, starting with a letter or digit',
+      ],
+      [
+        `hush keys shred --tenant ${'x'.repeat(129)}`,
+        'that is not the id of a tenant',
+        'a tenant is 1 to 128 characters',
+      ],
+      ['hush keys retire 4294967296', 'that is not the version of a key', 'hush help keys retire'],
+      ['hush slot group alice', 'a group has two to four slots', 'hush help slot group'],
       ['hush set global/a --reveal', '--reveal goes with --generate', 'hush help set'],
       ['hush set global/a --generate 0', 'the length after --generate is 1 to 4096', 'hush help set'],
       [
@@ -64,6 +77,7 @@ describe('help', () => {
     assert.match(one.stdout, /^Usage: hush set \[options\] <path>/);
     assert.match(one.stdout, /^Examples:/m);
     assert.deepEqual(await run('hush set --help'), one);
+    assert.match((await run('hush help keys rotate')).stdout, /^Usage: hush keys rotate \[options\]$/m);
     assert.deepEqual([whole.code, one.code, whole.stderr, one.stderr], [0, 0, '', '']);
   });
 

@@ -182,7 +182,7 @@ describe('keys that rotate by themselves', () => {
     let handle: Awaited<ReturnType<HushClient['call']>> | undefined;
     await inHome(home, past, async ({ vault }) => {
       const open = await vault();
-      open.rotateKeys('default', 'test');
+      await open.rotateKeys('default', 'test');
       open.set({ scope: 'global', name: 's0', text: 'global/s0' }, bytes('value 0'));
       handle = { handle: open.encrypt({ ...place, tenant: 'acme' }, bytes('theirs')) };
     });
@@ -247,7 +247,7 @@ describe('keys that rotate by themselves', () => {
     const home = makeHome(t);
     await home.init();
     await inHome(home, past, async ({ vault }) => {
-      (await vault()).rotateKeys('default', 'test');
+      await (await vault()).rotateKeys('default', 'test');
     });
     const { client } = await restart(t, home);
     const { active, automatic } = await client.call('keys.status', {}, patient);

@@ -2,8 +2,9 @@ import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 
 /**
- * Restores a backup, `backup-program.ts HOME FILE restore|replace KEY-IN-HEX [STEP]`, and kills itself right before the
- * STEP-th call that changes something on the disk. Without STEP it prints how many such calls there are.
+ * Restores a backup, `backup-program.ts HOME FILE restore|replace|replace-in-steps KEY-IN-HEX [STEP]`, and kills itself
+ * right before the STEP-th call that changes something on the disk; `replace-in-steps` as on a file system that cannot
+ * exchange two names. Without STEP it prints how many such calls there are, and how many before the exchange.
  */
 const [folder = '', file = '', mode = '', key = '', killAt] = process.argv.slice(2);
 
@@ -38,15 +39,21 @@ const { openBackup } = await import('../../daemon/backup/reader.ts');
 const { replaceProfile } = await import('../../daemon/backup/replace.ts');
 const { restoreProfile } = await import('../../daemon/backup/restore.ts');
 const { parseProfileName } = await import('../../protocol/names.ts');
+const { exchangeNames } = await import('../../native/rename.ts');
 const { homeAt, keyCredential } = await import('../support/daemon.ts');
 const { withProof } = await import('../backup/files.ts');
 
 const backup = await openBackup(file);
+let before = 0;
+const exchange = (one: string, other: string): boolean => {
+  before = steps;
+  return mode === 'replace' && exchangeNames(one, other);
+};
 isCounting = true;
 await withProof([keyCredential(new Uint8Array(Buffer.from(key, 'hex')))], async (proof) => {
   const request = { paths: homeAt(folder).paths, name: parseProfileName('default'), backup };
-  if (mode === 'replace') await replaceProfile({ ...request, proof: { ...proof, askPast: undefined } });
-  else await restoreProfile({ ...request, proof });
+  if (mode === 'restore') await restoreProfile({ ...request, proof });
+  else await replaceProfile({ ...request, proof: { ...proof, askPast: undefined }, exchange });
 });
 await backup.close();
-process.stdout.write(`${steps}\n`);
+process.stdout.write(`${steps} ${before}\n`);

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { existsSync, readdirSync, utimesSync, watch, type FSWatcher } from 'node:fs';
+import { existsSync, readdirSync, renameSync, watch, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { checkDirectory } from '../../daemon/home/safety.ts';
+import { newFolderIn } from '../../daemon/profiles/unfinished.ts';
 import { isProfileName } from '../../protocol/names.ts';
 import { exitOf, keyCredential, makeHome, startDaemon, type TestHome } from '../support/daemon.ts';
 import { randomOf, seededRandom } from './random.ts';
@@ -41,8 +42,12 @@ async function assertServed(t: TestContext, home: TestHome, where: string): Prom
 }
 
 /** What is in the folder of the profiles besides profiles. */
-const leftoversIn = (home: TestHome): readonly string[] =>
-  readdirSync(home.paths.profiles).filter((name) => !isProfileName(name));
+const leftoversIn = ({ paths: { profiles } }: TestHome): readonly string[] =>
+  (existsSync(profiles) ? readdirSync(profiles) : []).filter((name) => !isProfileName(name));
+
+/** Whether a folder that was left has got so far that it can be opened. */
+const holdsKeys = (home: TestHome, name: string): boolean =>
+  existsSync(join(home.paths.profiles, name, 'header'));
 
 test('B1: an init killed before any of its calls that change the disk leaves a whole profile or none', async (t) => {
   const counting = await promisify(execFile)(process.execPath, argumentsFor(makeHome(t)));
@@ -58,13 +63,14 @@ test('B1: an init killed before any of its calls that change the disk leaves a w
     });
     await exitOf(child);
     assert.equal(child.signalCode, 'SIGKILL');
+    mostLeft = Math.max(mostLeft, leftoversIn(home).length);
     const state = await initAgain(home, where);
     found.add(state);
     if (state === 'whole') await assertServed(t, home, where);
-    mostLeft = Math.max(mostLeft, leftoversIn(home).length);
+    for (const name of leftoversIn(home)) assert.ok(holdsKeys(home, name), where);
   }
   assert.deepEqual([...found].sort(), ['absent', 'whole']);
-  assert.equal(mostLeft, 1, 'some were killed with a folder begun, and the profile was made beside it');
+  assert.equal(mostLeft, 1, 'some were killed with a folder begun');
   t.diagnostic(`${steps} steps`);
 });
 
@@ -81,18 +87,33 @@ test('B1: an init killed at a random moment of writing its files leaves a whole 
   }
 });
 
-test('B1: what a killed init left is cleared away by the next one an hour later, and not before', async (t) => {
+test('B1: what a killed init left is cleared away by the next one, and what an init works on never is', async (t) => {
   const home = makeHome(t);
   for (const folder of home.paths.ownFolders) checkDirectory(folder);
   await initKilledAfter(2, home);
-  const [left = '', ...more] = leftoversIn(home);
-  assert.deepEqual([left === '', more], [false, []]);
+  assert.equal(leftoversIn(home).length, 1);
+  const underWay = newFolderIn(home.paths.profiles);
   await home.init('second', [keyCredential(key)]);
-  assert.deepEqual(leftoversIn(home), [left]);
-  const longAgo = new Date(Date.now() - 2 * 3_600_000);
-  utimesSync(join(home.paths.profiles, left), longAgo, longAgo);
-  await home.init('third', [keyCredential(key)]);
+  assert.deepEqual(
+    leftoversIn(home).map((name) => join(home.paths.profiles, name)),
+    [underWay.path],
+  );
+  underWay.end();
   assert.deepEqual(leftoversIn(home), []);
+});
+
+test('B1: keys that are in no profile go with the start of a daemon only, and its log says so', async (t) => {
+  const home = makeHome(t);
+  await home.init('default', [keyCredential(key)]);
+  const left = join(home.paths.profiles, '.new-0123456789abcdef');
+  renameSync(home.profile().folder, left);
+  await home.init('second', [keyCredential(key)]);
+  assert.ok(existsSync(left));
+  const daemon = await startDaemon(t, home);
+  await daemon.logged('"event":"unfinished.removed"');
+  assert.match(daemon.stderr(), /\.new-0123456789abcdef","keys":"in no profile of this home"/);
+  assert.ok(!existsSync(left));
+  await daemon.stop();
 });
 
 /** Runs an `init` that is killed once so many changes were seen in the folder that it makes for the new profile. */

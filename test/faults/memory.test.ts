@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, test, type TestContext } from 'node:test';
 import type { HushClient } from '../../client/index.ts';
 import { startDaemon, keyCredential, makeHome, passphraseCredential } from '../support/daemon.ts';
+import { untilAnswer } from '../support/poll.ts';
 import { scanMemory, type Found, type Secret } from './image.ts';
 import { secretsOf } from './keys.ts';
 
@@ -57,7 +58,7 @@ const report = (found: readonly Found[]): string =>
 
 describe('A16: a full image of the daemon', { skip }, () => {
   for (const by of ['passphrase', 'HUSH_MASTER_KEY'] as const) {
-    test(`holds no secret after lock, unlocked by ${by}`, async (t) => {
+    test(`holds no secret after ${by === 'passphrase' ? 'lock' : 'SIGUSR2'}, unlocked by ${by}`, async (t) => {
       const { daemon, credential, secret } = await startWith(t, by);
       const client = await daemon.connect(patient);
       const wrong = passphraseCredential(randomBytes(24).toString('base64'));
@@ -75,7 +76,14 @@ describe('A16: a full image of the daemon', { skip }, () => {
       assert.ok(names.has('value 7'), 'a cached value is found while the profile is open: the scan works');
       assert.ok(!names.has(by), `the ${by} is gone as soon as it has opened the profile`);
 
-      await client.lock();
+      if (by === 'passphrase') await client.lock();
+      else {
+        daemon.signal('SIGUSR2');
+        await untilAnswer(
+          async () => (await client.status()).profiles[0]?.state,
+          (state) => state === 'locked',
+        );
+      }
       const { found, bytes, unreadable } = scanMemory(daemon.pid, [unlockSecret, ...kept, ...keys]);
       assert.equal(found.length, 0, report(found));
       assert.ok(bytes > 32 * 1024 * 1024, 'the whole process was looked through');

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { HushError, type HushClient } from '../../client/index.ts';
+import { chainFileName } from '../../daemon/audit/chain.ts';
 import { readHeaderFile } from '../../daemon/keys/header-file.ts';
 import { serialiseHeader } from '../../daemon/keys/header.ts';
 import { keyCredential, makeHome, startDaemon, type TestDaemon, type TestHome } from '../support/daemon.ts';
@@ -122,6 +123,51 @@ describe('A7: files of yesterday over those of today', () => {
     assert.notEqual(ofKeyset, ofVault);
     await assert.rejects(unlock(today.client, ofKeyset), { code: 'ROLLBACK' });
     await accept(today, ofVault, 'old');
+  });
+});
+
+describe('A7: several things that were put back', () => {
+  const vaultAndHeader = /the vault is older than the audit: .*; the header is older than the audit: /;
+
+  test('are all told at once, and the id of some of them accepts no others', async (t) => {
+    const today = await scene(t);
+    putBack(today, 'vault.db');
+    const ofVault = await refused(today);
+    putBack(today, 'header');
+    await assert.rejects(unlock(today.client, ofVault), { code: 'ROLLBACK', message: vaultAndHeader });
+    const ofBoth = await refused(today);
+    putBack(today, 'keyset');
+    await assert.rejects(unlock(today.client), { code: 'ROLLBACK', message: vaultAndHeader });
+    await accept(today, ofBoth, 'old');
+  });
+
+  test('show behind an audit without its tail, and behind one that was changed', async (t) => {
+    const today = await scene(t);
+    const { home } = today;
+    await today.daemon.stop();
+    putBack(today, 'header');
+    const audit = join(home.profile().audit, chainFileName);
+    const lines = readFileSync(audit, 'utf8').split('\n');
+    writeFileSync(audit, `${lines.slice(0, -4).join('\n')}\n`);
+    const client = await (await startDaemon(t, home)).connect(patient);
+    const message = /^the audit lacks its tail: .*; the header is older than the audit: /;
+    await assert.rejects(unlock(client), { code: 'ROLLBACK', message });
+    // Refused unlocks have put other records in its place by now.
+    for (let call = 0; call < 5; call += 1) await assert.rejects(client.get(path), { code: 'LOCKED' });
+    await assert.rejects(unlock(client), {
+      code: 'INTEGRITY',
+      message: /^the audit was tampered with: .*; the header is older than the audit: /,
+    });
+  });
+
+  test('and were taken are under seal by the time of the reply: the same header once more is a rollback once more', async (t) => {
+    const today = await scene(t);
+    putBack(today, 'header', 'vault.db', 'keyset');
+    await unlock(today.client, await refused(today));
+    await today.daemon.kill();
+    putBack(today, 'header');
+    const client = await (await startDaemon(t, today.home)).connect(patient);
+    await assert.rejects(unlock(client), { code: 'ROLLBACK', message: /the header is older than the audit/ });
   });
 });
 

@@ -11,6 +11,8 @@ describe('paths of a home', () => {
     assert.equal(paths.socket, '/h/hushd.sock');
     assert.equal(paths.lock, '/h/hushd.lock');
     assert.equal(paths.log, '/h/hushd.log');
+    assert.equal(paths.clients, '/h/clients');
+    assert.equal(paths.noiseKey, '/h/noise-key');
     assert.equal(paths.profiles, '/h/profiles');
     assert.equal(paths.daemonAudit, '/h/audit/daemon');
     assert.deepEqual(paths.ownFolders, [
@@ -81,6 +83,7 @@ describe('paths of a home', () => {
       keyset: '/h/profiles/p/keyset',
       vault: '/h/profiles/p/vault.db',
       inactive: '/h/profiles/p/inactive',
+      backoff: '/h/profiles/p/backoff',
       audit: '/h/audit/profiles/p',
     });
   });

@@ -2,12 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startUnlocked } from '../support/daemon.ts';
 import { textOf, utf8 } from './facts.ts';
+import { enrol, enrolledWire } from './noise-wire.ts';
 import { codeOf, frameOf, greetedWire, pack, requestFrame } from './wire.ts';
 
 const profile = 'default';
 
 test('A2: a reply', async (t) => {
-  const { daemon, client } = await startUnlocked(t);
+  const { daemon, client } = await startUnlocked(
+    t,
+    `[profiles.default.grants.app]\nread = ['global/*']\nwrite = ['global/*']\n`,
+  );
 
   await t.test(
     'A2: goes to the connection that asked, also where all connections use the same ids',
@@ -69,6 +73,36 @@ test('A2: a reply', async (t) => {
       }
       const last = await victim.ask('status', {});
       assert.equal(codeOf(last), 'ok', 'nothing but its own replies has reached the victim');
+    },
+  );
+
+  await t.test(
+    'A2: of an enrolled client cannot be made by others, nor by itself for another of its connections',
+    async () => {
+      await client.set('global/a', utf8('the true value'));
+      const app = await enrol(client, 'app');
+      const get = { profile, path: 'global/a' };
+      const victim = await enrolledWire(t, daemon.socket, app);
+      assert.equal(textOf((await victim.wire.ask('secret.get', get)).ok?.['value']), 'the true value');
+
+      const forger = await enrolledWire(t, daemon.socket, app);
+      const reply = pack({ id: 1, ok: { value: utf8('forged'), version: 1, createdAt: '', updatedAt: '' } });
+      forger.wire.write(frameOf(reply));
+      assert.equal(codeOf(await forger.wire.next()), 'BAD_REQUEST');
+      await forger.wire.ended;
+
+      // What was sealed for one connection is no record of another one.
+      const other = await enrolledWire(t, daemon.socket, app);
+      const set = requestFrame(1, 'secret.set', { ...get, value: utf8('forged') });
+      other.greeted.socket.write(forger.greeted.records(forger.transport, set));
+      assert.equal(await other.wire.next(), undefined);
+
+      assert.equal(textOf((await victim.wire.ask('secret.get', get)).ok?.['value']), 'the true value');
+      assert.equal(
+        codeOf(await victim.wire.ask('status', {})),
+        'ok',
+        'nothing but its own replies has reached it',
+      );
     },
   );
 });

@@ -107,6 +107,39 @@ describe('A7: a state that was given up', () => {
     });
   });
 
+  test('A5, A7: nor its audit, which is longer than the one that took its place', async (t) => {
+    const home = makeHome(t);
+    await home.init();
+    const { audit } = home.profile();
+    const kept = folderFor(t);
+    const keep = (name: string): void => {
+      cpSync(audit, join(kept, name), { recursive: true });
+    };
+    const putBack = (name: string): void => {
+      rmSync(audit, { recursive: true });
+      cpSync(join(kept, name), audit, { recursive: true });
+      chmodSync(audit, 0o700);
+    };
+    const set = async (client: HushClient, times: number): Promise<void> => {
+      await client.unlock(opener);
+      for (let count = 0; count < times; count += 1) await client.set('global/a', value);
+    };
+    await running(t, home, (client) => set(client, 1));
+    keep('short');
+    await running(t, home, (client) => set(client, 40));
+    keep('long');
+    putBack('short');
+    await running(t, home, async (client) => {
+      await client.unlock(opener, { acceptRollback: await rollbackOf(client) });
+      await client.set('global/b', value);
+    });
+    putBack('long');
+    await running(t, home, async (client) => {
+      await assert.rejects(client.unlock(opener), { code: 'INTEGRITY', message: /the vault remembers/ });
+      await assert.rejects(client.get('global/b'), { code: 'LOCKED' });
+    });
+  });
+
   test('A7: nor a backup over a profile that is gone, whose audit knows better', async (t) => {
     const { home, handle } = await firstState(t);
     const path = join(folderFor(t), 'backup');

@@ -3,8 +3,11 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { test, type TestContext } from 'node:test';
+import { beginEphemeral } from '../../noise/ephemeral.ts';
+import { beginInitiator } from '../../noise/handshake.ts';
 import { startUnlocked } from '../support/daemon.ts';
 import { eventually } from './facts.ts';
+import { enrol, enrolledWire, greetByHand } from './noise-wire.ts';
 import { codeOf, greet, greetedWire, openWire, requestFrame, type Wire } from './wire.ts';
 
 const profile = 'default';
@@ -64,6 +67,7 @@ write_backlog_bytes = 2097152
 test('A10: a peer that takes its time', async (t) => {
   const { daemon, client } = await startUnlocked(t, shortLimits);
   await client.set('global/a', new Uint8Array(64 * 1024).fill(1));
+  const app = await enrol(client, 'app');
   client.close();
   const good = await greetedWire(t, daemon.socket);
 
@@ -101,6 +105,32 @@ test('A10: a peer that takes its time', async (t) => {
       assert.deepEqual((await ends).slice(0, 2), ['frameMs', 'frameMs']);
       await eventually('the log tells of all three', () => limitsIn(daemon.stderr()).length === before + 3);
       assert.deepEqual(limitsIn(daemon.stderr()).slice(before), ['frameMs', 'frameMs', 'frameMs']);
+    },
+  );
+
+  await t.test(
+    'A10: with half a handshake, or one that is followed by nothing or half a record',
+    async () => {
+      const handshake = requestFrame(2, 'handshake', {
+        pattern: 'NN',
+        message: beginEphemeral(new Uint8Array(0)).message1,
+      });
+      const half = await greetedWire(t, daemon.socket);
+      half.write(handshake.subarray(0, handshake.length - 1));
+      const dripping = await greetedWire(t, daemon.socket);
+      drip(t, dripping, handshake);
+      const silent = await greetByHand(t, daemon.socket);
+      const { message1 } = beginInitiator({
+        prologue: silent.prologue,
+        staticKey: app.privateKey,
+        remoteStatic: app.daemonKey,
+      });
+      assert.equal(codeOf(await silent.shake('IK', message1)), 'ok');
+      const begun = await enrolledWire(t, daemon.socket, app);
+      begun.greeted.socket.write(begun.greeted.records(begun.transport, new Uint8Array(100)).subarray(0, 50));
+      const ends = Promise.all([limitNamed(half), limitNamed(begun.wire), silent.rest(), dripping.ended]);
+      await servedUntil(good, ends);
+      assert.deepEqual((await ends).slice(0, 2), ['frameMs', 'frameMs']);
     },
   );
 

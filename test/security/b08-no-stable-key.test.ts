@@ -88,7 +88,7 @@ test('B8: what is missing of a profile is never made anew, by a start, an unlock
   assert.deepEqual(readdirSync(home.paths.profiles), ['default']);
   const records = [home.paths.daemonAudit, paths.audit].flatMap(recordsIn);
   assert.ok(
-    records.some(({ event }) => event === 'unlock.failed'),
+    records.some(({ event, outcome }) => event === 'unlock' && outcome === 'failed'),
     'the attempt is on record',
   );
   assert.equal(await headless.stop(), 0);

@@ -4,7 +4,6 @@ import {
   chownSync,
   constants,
   copyFileSync,
-  linkSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -36,13 +35,9 @@ export function otherProgram(t: TestContext, name = 'app'): string {
   });
   chmodSync(folder, 0o755);
   const path = join(folder, name);
-  try {
-    linkSync(process.execPath, path);
-  } catch {
-    // Another file system, or links forbidden: then it costs a copy.
-    copyFileSync(process.execPath, path, constants.COPYFILE_FICLONE);
-    chmodSync(path, 0o755);
-  }
+  // No hard link: making one changes the file that other tests run meanwhile, as far as its times tell.
+  copyFileSync(process.execPath, path, constants.COPYFILE_FICLONE);
+  chmodSync(path, 0o755);
   return path;
 }
 
@@ -54,23 +49,24 @@ socket.on('error', (error) => { process.stderr.write(error.code + '\\n'); proces
 process.stdin.pipe(socket).pipe(process.stdout);
 `;
 
-/** Who a relay is: an executable and a user; by default Node itself, and the user of the test. */
+/** Who a relay is: an executable, a user and a group; by default Node itself, the user of the test, and a group like the user. */
 export interface Who {
   readonly exe?: string;
   readonly uid?: number;
+  readonly gid?: number;
 }
 
 /** A connection that another process has opened; what it is to the daemon is that process. Rejects with its errno. */
 export async function wireAs(
   t: TestContext,
   path: string,
-  { exe = process.execPath, uid }: Who,
+  { exe = process.execPath, uid, gid = uid }: Who,
 ): Promise<Wire> {
   const child = spawn(exe, ['-e', relay, path], {
     cwd: '/',
     env: { PATH: '/usr/bin:/bin' },
     stdio: ['pipe', 'pipe', 'pipe'],
-    ...(uid === undefined ? {} : { uid, gid: uid }),
+    ...(uid === undefined || gid === undefined ? {} : { uid, gid }),
   });
   const close = (): void => {
     child.kill('SIGKILL');

@@ -19,6 +19,7 @@ const reply = z.strictObject({
       hint: z.string(),
       retryAfterMs: z.number().int().positive().optional(),
       limit: z.string().optional(),
+      approval: z.string().optional(),
     })
     .optional(),
 });

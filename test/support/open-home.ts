@@ -1,11 +1,13 @@
 import { readHeaderFile } from '../../daemon/keys/header-file.ts';
+import type { Header } from '../../daemon/keys/header.ts';
 import { openKeyring, type Keyring } from '../../daemon/keys/keyring.ts';
 import { appendToKeysetFile, readKeysetFile, writeKeysetFile } from '../../daemon/keys/keyset-file.ts';
-import { reconcile } from '../../daemon/keys/keyset.ts';
+import { reconcile } from '../../daemon/keys/reconcile.ts';
 import { openHeader } from '../../daemon/keys/open.ts';
 import { createArgon2Queue } from '../../daemon/keys/passphrase.ts';
 import { deriveSubkeys } from '../../daemon/keys/subkeys.ts';
-import { createSecureArena } from '../../daemon/memory/secure-bytes.ts';
+import { createSecureArena, type SecureArena } from '../../daemon/memory/secure-bytes.ts';
+import type { SqlcipherStore } from '../../daemon/stores/sqlcipher-store.ts';
 import { openSqlcipherStore } from '../../daemon/stores/sqlcipher.ts';
 import { createIndexKeys } from '../../daemon/vault/index-keys.ts';
 import { openLedger, type Ledger } from '../../daemon/vault/ledger.ts';
@@ -15,6 +17,9 @@ import { passphraseCredential, type TestHome } from './daemon.ts';
 
 /** What a test may do with a profile that no daemon has open. */
 export interface OpenHome {
+  readonly arena: SecureArena;
+  readonly header: Header;
+  readonly store: SqlcipherStore;
   readonly keyring: Keyring;
   /** The vault of the profile, for which it is the time that was asked for. */
   readonly vault: () => Promise<Vault>;
@@ -43,6 +48,9 @@ export async function inHome(
   const keyring = openKeyring({ keyset, ...subkeys, arena });
   try {
     await use({
+      arena,
+      header,
+      store,
       keyring,
       vault: () =>
         openVault({

@@ -1,12 +1,15 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { pathsOf } from '../../../daemon/home/paths.ts';
 import { createNewFile } from '../../backup/new-file.ts';
+import { requireOutside } from '../../backup/outside.ts';
 import { createProgress } from '../../backup/progress.ts';
 import { takeBackup } from '../../backup/take.ts';
 import type { Session } from '../../commands.ts';
+import { fileOption } from '../../credentials.ts';
 import { withDaemon } from '../../daemon.ts';
 import { sizeText } from '../../format.ts';
-import { undoneIfInterrupted } from '../../interrupted.ts';
+import { ifInterrupted } from '../../interrupted.ts';
 import { profileOf, type ProfileOption } from '../../target.ts';
 
 interface CreateOptions extends ProfileOption {
@@ -18,7 +21,7 @@ export function defineCreate(backup: Command, { output }: Session): void {
   backup
     .command('create')
     .description('copy a whole profile, still sealed, into a file, while the daemon goes on serving')
-    .argument('<file>')
+    .argument('<file>', '', fileOption('FILE', 'backup create'))
     .option('--force', 'replace the file, if there is one')
     .addHelpText(
       'after',
@@ -33,13 +36,12 @@ Examples:
     .action(async (given: string, options: CreateOptions) => {
       const profile = profileOf(options, process.env);
       const path = resolve(given);
+      requireOutside(path, pathsOf(process.env));
       const progress = createProgress('written', output);
       const taken = await withDaemon(async (daemon) => {
         const file = createNewFile(path, { force: options.force === true });
         try {
-          return await undoneIfInterrupted(file.discard, () =>
-            takeBackup(daemon, profile, file, progress.show),
-          );
+          return await ifInterrupted(file.discard, () => takeBackup(daemon, profile, file, progress.show));
         } finally {
           progress.clear();
           file.discard();

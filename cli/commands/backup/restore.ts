@@ -1,11 +1,17 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { replaceProfile, type Replaced } from '../../../daemon/backup/replace.ts';
+import {
+  replaceProfile,
+  requireReplaceable,
+  type Replaced,
+  type ReplaceRequest,
+} from '../../../daemon/backup/replace.ts';
 import { restoreProfile, type Restored, type RestoreRequest } from '../../../daemon/backup/restore.ts';
-import { presentHeader } from '../../../daemon/backup/present-profile.ts';
 import { pathsOf, profilePathsOf } from '../../../daemon/home/paths.ts';
 import type { Header } from '../../../daemon/keys/header.ts';
+import { presentHeader } from '../../../daemon/profiles/unopened.ts';
+import type { KeptAudit } from '../../../daemon/backup/kept-audit.ts';
 import { HushError } from '../../../protocol/errors.ts';
 import { parseProfileName } from '../../../protocol/names.ts';
 import { factsOf } from '../../backup/facts.ts';
@@ -19,8 +25,10 @@ import {
 } from '../../backup/options.ts';
 import { createProgress } from '../../backup/progress.ts';
 import type { Session } from '../../commands.ts';
+import { fileOption } from '../../credentials.ts';
 import { withDaemonIfRunning } from '../../daemon.ts';
 import { countText } from '../../format.ts';
+import { ifInterrupted } from '../../interrupted.ts';
 import { shellWord } from '../../../protocol/shell-word.ts';
 import { proofHelp, type ProofOptions } from '../../proof.ts';
 import { mayGoAhead, onTerminal } from '../../prompts.ts';
@@ -39,9 +47,9 @@ export function defineRestore(backup: Command, { output, finish }: Session): voi
   const proofOf = addOpenOptions(command);
   command
     .description('make a profile out of a backup, or put its secrets back into the profile')
-    .argument('<file>')
+    .argument('<file>', '', fileOption('FILE', 'backup restore'))
     .option('--replace', 'over a later state of the same vault, which is kept aside; its keys stay in use')
-    .option('-y, --yes', 'do not ask')
+    .option('-y, --yes', 'do not ask, and go ahead without secrets whose keys were destroyed since')
     .addHelpText('after', `${proofHelp}${examples}`)
     .action(async (given: string, options: RestoreOptions) => {
       const path = resolve(given);
@@ -61,27 +69,41 @@ export function defineRestore(backup: Command, { output, finish }: Session): voi
         const facts = { ...factsOf(file), profile: name, file: path };
         const from = `${path}, as of ${facts.createdAt}, vault ${facts.vaultId}`;
         const isThere = existsSync(profilePathsOf(paths, name).folder);
-        if (options.replace && isThere) {
+        if (options.replace) {
+          requireReplaceable(paths, name);
           const question = `Put the state of ${facts.createdAt} in place of profile ${name}?`;
           if (!(await mayGoAhead(question, options.yes))) {
             finish(1);
             return output.note('the profile stays as it is');
           }
-          const replaced = await putOver(request, header, proof).finally(progress.clear);
+          const { audit, ...replaced } = await ifInterrupted(progress.clear, () =>
+            putOver({ ...request, leavesOut: options.yes === true }, header, proof),
+          ).finally(progress.clear);
           await output.facts({ ...facts, replaced: true, ...replaced }, [
             `profile ${name} is restored from ${from}`,
             `what was there before is kept in ${replaced.kept}`,
           ]);
+          await tellOfAudit(audit);
           return tellOfReplaced(name, facts.commit, replaced);
         }
         if (!isThere) await refuseIfServed(name);
-        const { proof: found, auditStayed } = await restored(request, header, options, proof).finally(
+        const {
+          proof: found,
+          audit,
+          revived,
+        } = await ifInterrupted(progress.clear, () => restored(request, header, options, proof)).finally(
           progress.clear,
         );
-        await output.facts({ ...facts, replaced: false, opened: found !== undefined, ...found }, [
+        await output.facts({ ...facts, replaced: false, opened: found !== undefined, ...found, revived }, [
           `profile ${name} is restored from ${from}`,
         ]);
-        if (auditStayed) {
+        for (const { event, key = '', time } of revived) {
+          await output.note(
+            `the audit tells of ${[event, key].join(' ').trim()} at ${time}: what that destroyed is back with the backup, destroy it again`,
+          );
+        }
+        await tellOfAudit(audit);
+        if (audit.stayed) {
           await output.note(
             'the audit of this vault was still here: where it knows of later changes the next unlock says ROLLBACK with an id',
           );
@@ -90,7 +112,16 @@ export function defineRestore(backup: Command, { output, finish }: Session): voi
       });
     });
 
-  async function tellOfReplaced(name: string, commit: number, result: Replaced): Promise<void> {
+  async function tellOfAudit({ aside }: KeptAudit): Promise<void> {
+    if (aside === undefined) return;
+    await output.note(`an audit of this name was here, of another vault or damaged: it is kept in ${aside}`);
+  }
+
+  async function tellOfReplaced(
+    name: string,
+    commit: number,
+    result: Omit<Replaced, 'audit'>,
+  ): Promise<void> {
     const { unreadable, slotsOf, keysOf, replacedCommit, kept } = result;
     if (unreadable > 0) {
       const were = unreadable === 1 ? 'its key was' : 'their keys were';
@@ -111,7 +142,11 @@ export function defineRestore(backup: Command, { output, finish }: Session): voi
         ? `next: hush start && hush unlock -p ${name}`
         : `next: hush start && hush unlock -p ${name} --accept-rollback ID`,
     );
-    await output.note(`once all is well: rm -r ${shellWord(kept)}`);
+    await output.note(
+      unreadable > 0
+        ? `what was stored until now is in that folder alone: do not remove it before you have all of it again`
+        : `once all is well: rm -r ${shellWord(kept)}`,
+    );
   }
 }
 
@@ -155,7 +190,11 @@ function restored(
 }
 
 /** Asks for what opens the profile now; what opened it then is asked for only where that is another thing. */
-function putOver(request: Request, ofBackup: Header, proof: ProofOptions): Promise<Replaced> {
+function putOver(
+  request: Omit<ReplaceRequest, 'proof'>,
+  ofBackup: Header,
+  proof: ProofOptions,
+): Promise<Replaced> {
   const { paths, name } = request;
   const header = presentHeader(profilePathsOf(paths, name)) ?? ofBackup;
   const askPast = onTerminal() ? () => askPastPassphrase(name) : undefined;

@@ -16,8 +16,9 @@ import {
 } from '../../backup/options.ts';
 import { createProgress } from '../../backup/progress.ts';
 import type { Session } from '../../commands.ts';
+import { fileOption } from '../../credentials.ts';
 import { countText, sizeText } from '../../format.ts';
-import { undoneIfInterrupted } from '../../interrupted.ts';
+import { ifInterrupted } from '../../interrupted.ts';
 import { proofHelp, type ProofOptions } from '../../proof.ts';
 
 /** `hush backup verify`: whether a backup is whole, and with its key, whether it is what it says. */
@@ -26,7 +27,7 @@ export function defineVerify(backup: Command, { output }: Session): void {
   const proofOf = addOpenOptions(command);
   command
     .description('check a backup, without a daemon: its checksums, and with a credential all that is in it')
-    .argument('<file>')
+    .argument('<file>', '', fileOption('FILE', 'backup verify'))
     .addHelpText('after', `${proofHelp}${examples}`)
     .action(async (given: string, options: OpenOptions) => {
       const path = resolve(given);
@@ -78,7 +79,7 @@ async function openedIn(
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    return await undoneIfInterrupted(remove, async () => {
+    return await ifInterrupted(remove, async () => {
       const folders = { profile: join(folder, 'profile'), audit: join(folder, 'audit') };
       for (const part of Object.values(folders)) mkdirSync(part, { mode: 0o700 });
       const checksum = await unpack(backup, folders, progress);

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { keyFromEnvironment, keyFromFile } from '../../../client/local/key-source.ts';
 import { HushError } from '../../../protocol/errors.ts';
 import type { Session } from '../../commands.ts';
+import { fileOption } from '../../credentials.ts';
 import { withDaemon } from '../../daemon.ts';
 import { countText } from '../../format.ts';
 import { renewHandles } from '../../handle-stream.ts';
@@ -18,7 +19,11 @@ export function defineAdopt(keys: Command, { output }: Session): void {
   tableOptions(
     keys.command('adopt').description("turn handles of the local provider into the daemon's, as JSON lines"),
   )
-    .option('--key-file <file>', 'the key that sealed them: 32 bytes in hex or base64 (else OS_SECRET_KEY)')
+    .option(
+      '--key-file <file>',
+      'the key that sealed them: 32 bytes in hex or base64 (else OS_SECRET_KEY)',
+      fileOption('--key-file', 'keys adopt'),
+    )
     .addHelpText(
       'after',
       tableHelp('adopt', 'hush keys adopt --stdin --key-file old.key < handles.jsonl > adopted.jsonl'),

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Session } from '../../commands.ts';
 import { withDaemon } from '../../daemon.ts';
 import { mayGoAhead } from '../../prompts.ts';
-import { profileOf, type ProfileOption } from '../../target.ts';
+import { keyringOption, profileOf, tenantOption, type ProfileOption } from '../../target.ts';
 
 interface ReopenOptions extends ProfileOption {
   readonly tenant: string;
@@ -15,8 +15,12 @@ export function defineReopen(keys: Command, { output, finish }: Session): void {
   keys
     .command('reopen')
     .description('make a new key for a tenant whose keys were destroyed; what they sealed stays unreadable')
-    .requiredOption('--tenant <id>', 'the tenant')
-    .option('--keyring <name>', 'in this keyring only (every one where its keys were destroyed)')
+    .requiredOption('--tenant <id>', 'the tenant', tenantOption)
+    .option(
+      '--keyring <name>',
+      'in this keyring only (every one where its keys were destroyed)',
+      keyringOption,
+    )
     .option('-y, --yes', 'do not ask')
     .addHelpText('after', '\nOn a terminal it asks first.\n\nExamples:\n  hush keys reopen --tenant acme')
     .action(async (options: ReopenOptions) => {

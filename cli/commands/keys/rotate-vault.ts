@@ -3,6 +3,7 @@ import type { ResultOf } from '../../../protocol/operations.ts';
 import type { Session } from '../../commands.ts';
 import { withDaemon, type Daemon } from '../../daemon.ts';
 import { countText } from '../../format.ts';
+import { ifInterrupted } from '../../interrupted.ts';
 import { mayGoAhead } from '../../prompts.ts';
 import { createStatusLine } from '../../status-line.ts';
 
@@ -19,10 +20,16 @@ const phaseTexts: Readonly<Record<NonNullable<Progress['phase']>, string>> = {
   switch: 'going over to the new file',
 };
 
+/** What of the options a rotation of the vault key obeys. */
+interface RotateVaultOptions {
+  readonly yes?: true;
+  readonly wait: boolean;
+}
+
 /** `hush keys rotate --vault`: another vault key, under which vault and key set are written anew. */
 export async function rotateVault(
   profile: string,
-  yes: true | undefined,
+  { yes, wait }: RotateVaultOptions,
   { output, finish }: Session,
 ): Promise<void> {
   if (!(await mayGoAhead(`Write the vault of profile ${profile} anew under another key?`, yes))) {
@@ -37,13 +44,22 @@ export async function rotateVault(
   };
   const told = await withDaemon(async (daemon) => {
     const rotation = daemon.call('keys.rotateVault', { profile }, { deadlineMs });
-    try {
-      await followed(daemon, profile, rotation, show);
-      return await rotation;
-    } finally {
+    if (!wait) return Promise.race([rotation, underWay(daemon, profile)]);
+    const leave = (): void => {
       status.clear();
-    }
+      void output.note(goesOnText);
+    };
+    return ifInterrupted(leave, async () => {
+      await followed(daemon, profile, rotation, show);
+      return rotation;
+    }).finally(status.clear);
   });
+  if (told === undefined) {
+    await output.facts({ profile, underWay: true }, [
+      `the vault of profile ${profile} is being written anew`,
+    ]);
+    return output.note(goesOnText);
+  }
   await output.facts({ profile, ...told }, [
     `profile ${profile} has another vault key: ${countText(told.secrets, 'secret')} in ${told.files.vault}`,
   ]);
@@ -52,6 +68,17 @@ export async function rotateVault(
   );
   if (!told.removed)
     await output.note('the files from before could not be removed; the next hush unlock does it');
+}
+
+const goesOnText = 'the rotation goes on in the daemon: hush keys status tells how far it is';
+
+/** Resolves once the daemon is at a rotation. Where the daemon does not answer, it never does. */
+async function underWay(daemon: Daemon, profile: string): Promise<undefined> {
+  for (;;) {
+    const progress = await daemon.call('keys.vaultRotation', { profile });
+    if (progress.underWay) return;
+    await delay(pollMs);
+  }
 }
 
 /** Asks how far the rotation is until it has ended, in whatever way. */

@@ -5,10 +5,11 @@ import type { ResultOf } from '../../../protocol/operations.ts';
 import type { Session } from '../../commands.ts';
 import { withDaemon, type Daemon } from '../../daemon.ts';
 import { countText } from '../../format.ts';
+import { ifInterrupted } from '../../interrupted.ts';
 import { progressText } from '../../progress-bar.ts';
 import { mayGoAhead } from '../../prompts.ts';
 import { createStatusLine } from '../../status-line.ts';
-import { profileOf, type ProfileOption } from '../../target.ts';
+import { keyringOption, profileOf, type ProfileOption } from '../../target.ts';
 import { rotateVault } from './rotate-vault.ts';
 
 interface RotateOptions extends ProfileOption {
@@ -31,24 +32,26 @@ export function defineRotate(keys: Command, session: Session): void {
   keys
     .command('rotate')
     .description('make a new key active, and seal every stored value anew under it')
-    .option('--keyring <name>', "the keyring (the daemon's default one)")
+    .option('--keyring <name>', "the keyring (the daemon's default one)", keyringOption)
     .addOption(new Option('--vault', 'the vault key instead: all files anew under it').conflicts('keyring'))
-    .option('--no-wait', 'do not wait until the stored values are sealed anew')
+    .option('--no-wait', 'do not wait until all is sealed anew')
     .option('-y, --yes', 'do not ask')
     .addHelpText(
       'after',
       `
-The daemon serves meanwhile, and goes on by itself: Ctrl-C ends the waiting and not the work, and after a restart it
-goes on with the next unlock. The old key only opens from then on: see hush keys status.
+The daemon serves meanwhile, and goes on by itself: Ctrl-C ends the waiting and not the work. After a restart the
+sealing anew goes on with the next unlock, and the old key only opens: see hush keys status. With --vault a restart
+or a lock before the end leaves the vault key as it was.
 
 Examples:
   hush keys rotate
   hush keys rotate --no-wait
-  hush keys rotate --keyring mail --json`,
+  hush keys rotate --keyring mail --json
+  hush keys rotate --vault`,
     )
     .action(async (options: RotateOptions) => {
       const profile = profileOf(options, process.env);
-      if (options.vault === true) return rotateVault(profile, options.yes, session);
+      if (options.vault === true) return rotateVault(profile, options, session);
       const { keyring } = options;
       if (!(await mayGoAhead(`Make a new key active in profile ${profile}?`, options.yes))) {
         finish(1);
@@ -78,15 +81,21 @@ Examples:
 /** Shows how far the re-sealing is until it ends. */
 async function followed(daemon: Daemon, profile: string, { output }: Session): Promise<Resealing> {
   const status = createStatusLine(!output.json);
+  const leave = (): void => {
+    status.clear();
+    void output.note('the sealing anew goes on in the daemon: hush keys status tells how far it is');
+  };
   try {
-    for (;;) {
-      const now = await daemon.call('keys.resealing', { profile });
-      const { state, moved, left, rate } = now;
-      if (state !== 'running') return now;
-      if (output.json) await output.facts({ profile, ...now }, []);
-      status.show(() => progressText({ done: moved, total: moved + left, rate }, 'values'));
-      await delay(pollMs);
-    }
+    return await ifInterrupted(leave, async () => {
+      for (;;) {
+        const now = await daemon.call('keys.resealing', { profile });
+        const { state, moved, left, rate } = now;
+        if (state !== 'running') return now;
+        if (output.json) await output.facts({ profile, ...now }, []);
+        status.show(() => progressText({ done: moved, total: moved + left, rate }, 'values'));
+        await delay(pollMs);
+      }
+    });
   } catch (error) {
     if (!(error instanceof HushError) || !goesOn.has(error.code)) throw error;
     const message = `the new key is active; ${error.message}: sealing the values anew goes on after the next unlock`;

@@ -5,7 +5,7 @@ import type { Session } from '../../commands.ts';
 import { withDaemon } from '../../daemon.ts';
 import { countText } from '../../format.ts';
 import { askText, onTerminal } from '../../prompts.ts';
-import { profileOf, type ProfileOption } from '../../target.ts';
+import { keyringOption, profileOf, tenantOption, type ProfileOption } from '../../target.ts';
 
 interface ShredOptions extends ProfileOption {
   readonly tenant: string;
@@ -19,8 +19,12 @@ export function defineShred(keys: Command, { output }: Session): void {
   keys
     .command('shred')
     .description('destroy the keys of one tenant: what was encrypted for it is unreadable, for ever')
-    .requiredOption('--tenant <id>', 'the tenant')
-    .option('--keyring <name>', 'in this keyring only (every one that has keys for the tenant)')
+    .requiredOption('--tenant <id>', 'the tenant', tenantOption)
+    .option(
+      '--keyring <name>',
+      'in this keyring only (every one that has keys for the tenant)',
+      keyringOption,
+    )
     .option('--yes', 'confirm that they are to be destroyed; with --confirm it does not ask')
     .option('--confirm <id>', 'the tenant once more')
     .addHelpText(

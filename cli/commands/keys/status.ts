@@ -4,7 +4,7 @@ import type { Session } from '../../commands.ts';
 import { withDaemon } from '../../daemon.ts';
 import { columns, countText, durationText } from '../../format.ts';
 import { progressText } from '../../progress-bar.ts';
-import { profileOf, type ProfileOption } from '../../target.ts';
+import { keyringOption, profileOf, tenantOption, type ProfileOption } from '../../target.ts';
 
 interface StatusOptions extends ProfileOption {
   readonly keyring?: string;
@@ -19,8 +19,8 @@ export function defineStatus(keys: Command, { output }: Session): void {
   keys
     .command('status')
     .description('show the keys that seal secrets, what each still seals, and what to do next')
-    .option('--keyring <name>', 'the keyring whose keys are listed (default)')
-    .option('--tenant <id>', 'the keys of this tenant instead of the ones without a tenant')
+    .option('--keyring <name>', 'the keyring whose keys are listed (default)', keyringOption)
+    .option('--tenant <id>', 'the keys of this tenant instead of the ones without a tenant', tenantOption)
     .addHelpText(
       'after',
       `
@@ -39,18 +39,22 @@ Examples:
         ...(keyring === undefined ? {} : { keyring }),
         ...(tenant === undefined ? {} : { tenant }),
       };
-      const status = await withDaemon(async (daemon) => {
+      const { vaultRotation, ...status } = await withDaemon(async (daemon) => {
         const first = await daemon.call('keys.status', params);
         const all = [...first.keys];
         for (let page = first; page.next !== undefined;) {
           page = await daemon.call('keys.status', { ...params, before: page.next });
           all.push(...page.keys);
         }
-        const whole = { ...first, keys: all };
+        const rotation = await daemon.call('keys.vaultRotation', { profile });
+        const whole = { ...first, keys: all, vaultRotation: rotation };
         delete whole.next;
         return whole;
       });
-      await output.facts({ profile, ...status }, linesOf(status));
+      await output.facts({ profile, ...status, vaultRotation }, [
+        ...linesOf(status),
+        ...vaultRotationLines(vaultRotation),
+      ]);
     });
 }
 
@@ -75,6 +79,12 @@ function linesOf(status: Status): string[] {
         `${level === 'warning' ? 'warning' : 'next'}: ${message}${hint === undefined ? '' : `: ${hint}`}`,
     ),
   ];
+}
+
+function vaultRotationLines({ underWay, done = 0, total = 0 }: ResultOf<'keys.vaultRotation'>): string[] {
+  return underWay
+    ? [`the vault is being written anew under another key: ${done} of ${countText(total, 'secret')}`]
+    : [];
 }
 
 function headline({ keyring, tenant, active, keys, messageLimit }: Status): string {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { badUsage } from '../../usage.ts';
-import type { ProfileOption } from '../../target.ts';
+import { keyringOption, type ProfileOption } from '../../target.ts';
 
 /** The options of the commands that read a table of handles. */
 export interface TableOptions extends ProfileOption {
@@ -13,7 +13,7 @@ export interface TableOptions extends ProfileOption {
 export const tableOptions = (command: Command): Command =>
   command
     .option('--stdin', 'read the handles from standard input')
-    .option('--keyring <name>', 'the keyring of the handles (default)')
+    .option('--keyring <name>', 'the keyring of the handles (default)', keyringOption)
     .option('--keep-going', 'write a line that fails as {"error":…,"line":n,…}, and go on');
 
 /** What the help of these commands says of lines. */
@@ -29,5 +29,5 @@ Examples:
 /** Throws BAD_REQUEST without --stdin: nobody types handles. */
 export function requireStdin({ stdin }: TableOptions, name: string): void {
   if (stdin) return;
-  throw badUsage(`keys ${name} reads handles from standard input, and --stdin says so`, 'keys');
+  throw badUsage(`keys ${name} reads handles from standard input, and --stdin says so`, `keys ${name}`);
 }
