@@ -76,7 +76,7 @@ test('B1: an init killed before any of its calls that change the disk leaves a w
 
 test('B1: an init killed at a random moment of writing its files leaves a whole profile or none', async (t) => {
   const random = randomOf(t);
-  for (let round = 0; round < 12; round += 1) {
+  for (let round = 0; round < 5; round += 1) {
     const home = makeHome(t);
     const events = random.below(14);
     const where = `killed after ${events} changes of its folder`;

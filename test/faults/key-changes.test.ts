@@ -13,7 +13,7 @@ import {
 import { createModel, sameState, type Model } from './model.ts';
 import { randomOf, type Random } from './random.ts';
 
-const kills = Number(process.env['FAULT_KILLS'] ?? 12);
+const kills = Number(process.env['FAULT_KILLS'] ?? 8);
 /** More than are sealed anew in one commit, so that a rotation has an inside. */
 const resting = 2_500;
 const looked = 100;

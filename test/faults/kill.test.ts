@@ -18,7 +18,7 @@ import { secretsOf, type ProfileSecrets } from './keys.ts';
 import { createModel, sameState, type Model } from './model.ts';
 import { randomOf, seededRandom, type Random } from './random.ts';
 
-const kills = Number(process.env['FAULT_KILLS'] ?? 40);
+const kills = Number(process.env['FAULT_KILLS'] ?? 24);
 const theEnd = 'the end';
 /** No call waits so long, however busy the machine is. */
 const patient = { deadlineMs: 60_000 };

@@ -8,7 +8,7 @@ import { assertOpens, fixtureHome, type FixtureHome } from '../fixtures/homes.ts
 import { startDaemon, type TestDaemon } from '../support/daemon.ts';
 import { randomOf, type Random } from './random.ts';
 
-const kills = Number(process.env['FAULT_KILLS'] ?? 8);
+const kills = Number(process.env['FAULT_KILLS'] ?? 5);
 const patient = { deadlineMs: 60_000 };
 const backupName = /^format-1-[\dTZ-]+$/;
 

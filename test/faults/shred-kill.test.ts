@@ -10,7 +10,7 @@ import { keyCredential, makeHome, startDaemon, type TestHome } from '../support/
 import { contentOf } from '../vault/vault-pages.ts';
 import { randomOf } from './random.ts';
 
-const kills = 20;
+const kills = Number(process.env['FAULT_KILLS'] ?? 8);
 /** A shred takes a few milliseconds; some kills come before it and some after. */
 const longestMs = 20;
 const place = { keyring: 'default', namespace: 'faults', key: 'shred' };

@@ -15,7 +15,7 @@ import {
 import { createModel, sameState, type Model } from './model.ts';
 import { randomOf, type Random } from './random.ts';
 
-const kills = Number(process.env['FAULT_KILLS'] ?? 12);
+const kills = Number(process.env['FAULT_KILLS'] ?? 8);
 const theEnd = 'the end';
 /** No call waits so long, however busy the machine is. */
 const patient = { deadlineMs: 60_000 };

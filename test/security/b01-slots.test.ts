@@ -6,7 +6,7 @@ import { copyBytes } from '../../daemon/memory/plain-bytes.ts';
 import { HushError } from '../../protocol/errors.ts';
 import { keyCredential, makeHome, passphraseCredential, startDaemon } from '../support/daemon.ts';
 
-const kills = Number(process.env['FAULT_KILLS'] ?? 8);
+const kills = Number(process.env['FAULT_KILLS'] ?? 6);
 const value = copyBytes(Buffer.from('kept'));
 const key = keyCredential(copyBytes(randomBytes(32)));
 
