@@ -61,8 +61,20 @@ test('A12: a client in a user and mount namespace of its own, with the socket mo
   const run = (...args: string[]): string => {
     const { stdout, stderr } = spawnSync(
       'setpriv',
-      // prettier-ignore
-      [...asOther, 'unshare', ...container, script, 'sh', socket, mounted, process.execPath, program, mounted, path, ...args],
+      [
+        ...asOther,
+        'unshare',
+        ...container,
+        script,
+        'sh',
+        socket,
+        mounted,
+        process.execPath,
+        program,
+        mounted,
+        path,
+        ...args,
+      ],
       { cwd: '/', env: { PATH: '/usr/bin:/bin' }, encoding: 'utf8' },
     );
     assert.doesNotMatch(stderr, /mount|unshare|Error/);
