@@ -91,32 +91,25 @@ async function add(name: string, keyFile: string | undefined, output: Output): P
   const file = path === undefined ? undefined : createNewFile(path, { force: false });
   const privateKey = newPrivateKey();
   let text: Uint8Array | undefined;
-  let warnings: readonly string[] = [];
   try {
     const publicKey = publicKeyOf(privateKey);
-    await withDaemon(async (daemon) => {
+    const warnings = await withDaemon(async (daemon) => {
       const added = await daemon.call('client.add', { name, publicKey });
-      warnings = added.warnings;
-      text = writeClientKey({ name, privateKey, publicKey, daemonKey: copyBytes(added.daemonKey) });
-      if (file !== undefined) await keepOrTakeBack(file, text, daemon, name);
+      const made = writeClientKey({ name, privateKey, publicKey, daemonKey: copyBytes(added.daemonKey) });
+      text = made;
+      const handOver = async (): Promise<void> => {
+        if (file === undefined) await show(name, publicKey, made, added.warnings, output);
+        else keep(file, made);
+      };
+      await orTakeBack(daemon, name, handOver);
+      return added.warnings;
     });
-    if (text === undefined) throw new HushError('UNAVAILABLE', 'the daemon did not answer');
     if (path !== undefined) {
       await output.facts({ name, publicKey: hexOf(publicKey), keyFile: path, warnings }, [
         `the client ${name} is enrolled; its key is in ${path}`,
       ]);
-      await noteAll(output, warnings);
-      return;
     }
-    if (output.json) {
-      // JSON is a string, which nothing can wipe; the process does not live long.
-      const key = new TextDecoder().decode(text);
-      await output.facts({ name, publicKey: hexOf(publicKey), key, warnings }, []);
-      return;
-    }
-    await output.note(`the client ${name} is enrolled; this is its key file, shown only now`);
-    await output.bytes(text);
-    await noteAll(output, warnings);
+    if (path !== undefined || !output.json) await noteAll(output, warnings);
   } finally {
     file?.discard();
     privateKey.fill(0);
@@ -124,16 +117,39 @@ async function add(name: string, keyFile: string | undefined, output: Output): P
   }
 }
 
+/** Shows the key file, once. */
+async function show(
+  name: string,
+  publicKey: Uint8Array,
+  text: Uint8Array,
+  warnings: readonly string[],
+  output: Output,
+): Promise<void> {
+  if (output.json) {
+    // JSON is a string, which nothing can wipe; the process does not live long.
+    const key = new TextDecoder().decode(text);
+    await output.facts({ name, publicKey: hexOf(publicKey), key, warnings }, []);
+    return;
+  }
+  await output.note(`the client ${name} is enrolled; this is its key file, shown only now`);
+  await output.bytes(text);
+}
+
 async function noteAll(output: Output, warnings: readonly string[]): Promise<void> {
   for (const warning of warnings) await output.note(warning);
 }
 
-/** Gives the file its name. Where that fails nobody has the key, so the client is removed again. */
-async function keepOrTakeBack(file: NewFile, text: Uint8Array, daemon: Daemon, name: string): Promise<void> {
+/** Gives the file its name. */
+function keep(file: NewFile, text: Uint8Array): void {
+  file.write(text);
+  file.sync();
+  file.keep();
+}
+
+/** Hands the key over. Where that fails nobody has it, so the client is removed again. */
+async function orTakeBack(daemon: Daemon, name: string, handOver: () => Promise<void>): Promise<void> {
   try {
-    file.write(text);
-    file.sync();
-    file.keep();
+    await handOver();
   } catch (error) {
     await daemon.call('client.remove', { name });
     throw error;

@@ -61,6 +61,12 @@ test('hush client enrols clients that prove themselves by a key, lists and remov
     assert.equal(parseClientKey(Buffer.from(json['key'] ?? '')).name, 'two');
   });
 
+  await t.test('a key that could not be shown is enrolled no longer', async () => {
+    const lost = await runScript('hush client add lost > /dev/full');
+    assert.equal(lost.code, 1);
+    assert.doesNotMatch((await run('hush client list')).stdout, /lost/);
+  });
+
   await t.test('add refuses what is there already, and what is no name', async () => {
     const before = readFileSync(file);
     for (const [line, code, said] of [
