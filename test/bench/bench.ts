@@ -12,6 +12,7 @@ import { readFigures } from './reads.ts';
 import { reportFile, updateReadme } from './readme.ts';
 import { rotationFigures } from './rotation.ts';
 import { rewrapFigures } from './rewrap.ts';
+import { ruledConfig, ruledFigures } from './ruled.ts';
 import { counted, fullScale, quickScale, valueBytes, type Scale } from './scale.ts';
 import { renderTable } from './table.ts';
 import { unlockFigures } from './unlocks.ts';
@@ -76,6 +77,12 @@ async function bench(scale: Scale): Promise<Report> {
     );
     const ofMany = await step('unlock of many', () => unlockFigures(large, scale.many, cost, 3));
     const changes = await step('changes', () => changeFigures(small, scale));
+    const ruledHome = await makeBenchHome(cost, ruledConfig());
+    homes.push(ruledHome);
+    const ruled = await start(ruledHome, installed);
+    await seed(ruled.load, scale.few, valueBytes);
+    const ruledReads = await step('reads under rules', () => ruledFigures(small, ruled, scale));
+    await stop(ruled);
     const table = { daemon: small, home: smallHome, installed, folder };
     const rewraps = await step('rewraps', () => rewrapFigures(table, scale));
     await stop(large);
@@ -91,6 +98,7 @@ async function bench(scale: Scale): Promise<Report> {
       ...ofMany.slice(0, 1),
       ...memory,
       ...changes,
+      ...ruledReads,
       ...rewraps,
       ...rotations,
       ...audits,

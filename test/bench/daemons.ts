@@ -36,8 +36,11 @@ const enrolledName = 'bench';
 /** As shipped, audit and all, but for the rate of one client, which a bench passes and nobody else does. */
 const config = `[rate]\nrate = 10000000\nburst = 10000000\n[profiles.default.grants.${enrolledName}]\nread = ['global/*']\n`;
 
-/** Makes a home whose profile `default` opens by the passphrase of the tests, at the given cost. */
-export async function makeBenchHome(argon2Cost: Argon2Cost): Promise<BenchHome> {
+/**
+ * Makes a home whose profile `default` opens by the passphrase of the tests, at the given cost; `more` goes into its
+ * config besides.
+ */
+export async function makeBenchHome(argon2Cost: Argon2Cost, more = ''): Promise<BenchHome> {
   const folder = mkdtempSync(join(tmpdir(), 'hushd-bench-'));
   const home = homeAt(join(folder, 'home'));
   const arena = createSecureArena();
@@ -54,7 +57,7 @@ export async function makeBenchHome(argon2Cost: Argon2Cost): Promise<BenchHome> 
   } finally {
     arena.close();
   }
-  home.configure(config);
+  home.configure(`${config}${more}`);
   return {
     home,
     remove: () => {

@@ -13,6 +13,8 @@ export interface Target {
   readonly protocol: 'hushd' | 'redis';
   /** The text of the key file of the enrolled client that asks; left out, whoever runs the bench does. */
   readonly clientKey?: string;
+  /** How many connections ask: one a round where requests go one at a time, else all together. Left out, one. */
+  readonly connections?: number;
   /** As `requestToText` gives them; Redis is asked for its one value. */
   readonly requests: readonly string[];
 }
@@ -79,11 +81,37 @@ interface OpenTarget {
   readonly result: RoundsResult;
 }
 
-async function openTarget({ name, socketPath, protocol, clientKey, requests }: Target): Promise<OpenTarget> {
+/** Several connections as one: one at a time each takes a round in turn, in flight they share the requests. */
+function shared(all: readonly Rounds[]): Rounds {
+  let round = 0;
+  const part = (whole: number): number => Math.ceil(whole / all.length);
+  return {
+    oneAtATime: (requests, count) => {
+      const next = all[round % all.length];
+      round += 1;
+      if (next === undefined) throw new Error('a target needs a connection');
+      return next.oneAtATime(requests, count);
+    },
+    pipelined: async (requests, count, open) => {
+      const startedAt = performance.now();
+      await Promise.all(all.map((one) => one.pipelined(requests, part(count), part(open))));
+      return (part(count) * all.length) / ((performance.now() - startedAt) / 1000);
+    },
+    close: () => {
+      for (const one of all) one.close();
+    },
+  };
+}
+
+async function openTarget(target: Target): Promise<OpenTarget> {
+  const { name, socketPath, protocol, clientKey, connections = 1, requests } = target;
   const key = clientKey === undefined ? undefined : parseClientKey(new TextEncoder().encode(clientKey));
+  const open = (): Promise<Rounds> =>
+    protocol === 'redis' ? openRedisRounds(socketPath) : openLoad(socketPath, key);
+  const all = await Promise.all(Array.from({ length: connections }, open));
   return {
     requests: requests.map(requestFromText),
-    connection: await (protocol === 'redis' ? openRedisRounds(socketPath) : openLoad(socketPath, key)),
+    connection: all.length === 1 && all[0] !== undefined ? all[0] : shared(all),
     result: { name, latencies: [], rates: [] },
   };
 }
