@@ -1,7 +1,7 @@
 import type { PeerIdentity } from '../native/peer-process.ts';
 import type { Right } from '../protocol/rights.ts';
 import { lacksEnrolment, wantsFieldEncryption } from './access/enrolment.ts';
-import { bucketOf, type BucketRule } from './access/rates.ts';
+import { bucketOf, type BucketRule, type TokenUse } from './access/rates.ts';
 import { identify, strangerOf, turnsOnSha256, type Identity, type PeerFacts } from './access/identity.ts';
 import type { ProgramHashes } from './access/program-hashes.ts';
 import { administersUntil, covers, rightsLastUntil, rightsOf, type ProfileRights } from './access/rights.ts';
@@ -87,7 +87,7 @@ export function createPeer(kernel: PeerIdentity | undefined, rules: PeerRules): 
   let grantRevision = -1;
   let sealsFields = false;
   const held = new Map<string, HeldRights>();
-  const bucketRules = new Map<string, BucketRule>();
+  const bucketRules = new Map<TokenUse, Map<string, BucketRule>>();
 
   const refresh = (): Standing => {
     const { config, generation } = rules.inForce();
@@ -170,9 +170,9 @@ export function createPeer(kernel: PeerIdentity | undefined, rules: PeerRules): 
       administersUntil(rules.inForce().config, refresh().identity.name, profile) - rules.wallClock(),
     takeToken(profile = '', use) {
       const { config, identity } = refresh();
-      const key = `${use} ${profile}`;
-      const rule =
-        bucketRules.get(key) ?? remember(bucketRules, key, bucketOf(config, identity, profile, use));
+      const ofUse = bucketRules.get(use) ?? new Map<string, BucketRule>();
+      bucketRules.set(use, ofUse);
+      const rule = ofUse.get(profile) ?? remember(ofUse, profile, bucketOf(config, identity, profile, use));
       return rules.buckets.take(rule.name, rule);
     },
     whenKnown() {

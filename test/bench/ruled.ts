@@ -37,13 +37,16 @@ ${numbered(others, other).join('')}`;
 }
 
 /** What a config of 1,000 rules and three connections of a named client cost: beside the owner's one connection. */
-export async function ruledFigures(
-  plain: BenchDaemon,
-  ruled: BenchDaemon,
-  scale: Scale,
-): Promise<Figure[]> {
-  const [plainDecrypts, ruledDecrypts] = [await decryptRequests(plain.load), await decryptRequests(ruled.load)];
-  const beside = (name: string, plainRequests: typeof getRequests, ruledRequests = plainRequests): Target[] => [
+export async function ruledFigures(plain: BenchDaemon, ruled: BenchDaemon, scale: Scale): Promise<Figure[]> {
+  const [plainDecrypts, ruledDecrypts] = [
+    await decryptRequests(plain.load),
+    await decryptRequests(ruled.load),
+  ];
+  const beside = (
+    name: string,
+    plainRequests: typeof getRequests,
+    ruledRequests = plainRequests,
+  ): Target[] => [
     hushTarget(name, plain.socketPath, plainRequests),
     { ...hushTarget(`ruled ${name}`, ruled.socketPath, ruledRequests), connections },
   ];
