@@ -60,6 +60,8 @@ export interface Keyring {
    * `retired` seal no more. Throws BAD_REQUEST for too long a name.
    */
   prepareDeks(lines: readonly DekLine[], note: KeyNote, retired?: readonly string[]): PreparedChange;
+  /** From here on new DEKs have versions past this one, in every line. */
+  goPast(version: number): void;
   /** The key (32 bytes, the caller's) that sealed values before there were data keys: from its birth here it only opens. */
   prepareLegacyKey(key: Uint8Array, note: KeyNote): PreparedChange;
   /** The version under which these 32 bytes are kept as a legacy key that can open; undefined if they are none. */
@@ -117,6 +119,7 @@ export function openKeyring({ keyset: opened, arena, ...first }: KeyringParts): 
   let index: DekIndex = indexDeks(opened, new Map());
   let others = Map.groupBy(opened.keys.values(), ({ entry }) => entry.use);
   let open = true;
+  let passed = 0;
   const named = new Map<string, SecureBytes>();
   const legacyKeys = new Map<number, AesGcm>();
 
@@ -210,7 +213,7 @@ export function openKeyring({ keyset: opened, arena, ...first }: KeyringParts): 
 
   function newDek({ keyring, tenant }: DekLine, note: KeyNote): NewEntry {
     checkOpen();
-    const version = lineAt(keyring, tenant)?.records.length ?? 1;
+    const version = Math.max(lineAt(keyring, tenant)?.records.length ?? 1, passed + 1);
     const place = { use: 'dek', keyring, tenant, version } as const;
     return newKeyEntry(place, note, { vaultId, wrappingKey: wrappingKey.bytes, arena });
   }
@@ -247,6 +250,9 @@ export function openKeyring({ keyset: opened, arena, ...first }: KeyringParts): 
         ...lines.map((line) => newDek(line, note)),
         ...retired.map((id) => stateEntry(id, 'retired', note)),
       ]),
+    goPast(version) {
+      passed = Math.max(passed, version);
+    },
     prepareLegacyKey(key, note) {
       checkOpen();
       const place = {

@@ -224,7 +224,10 @@ function parseEntry(unsigned: string, line: number): KeysetEntry {
   throw forged(line, 'is not valid');
 }
 
-/** The line of keys that an entry belongs to: its versions count up from 1. */
+/**
+ * The line of keys that an entry belongs to: its versions count up from 1, and those of data keys go past numbers that a
+ * state which was given up may have had.
+ */
 const lineOf = (entry: KeyEntry): string => JSON.stringify([entry.use, entry.keyring, entry.tenant]);
 
 const after: Readonly<Record<KeyState, readonly KeyState[]>> = {
@@ -250,7 +253,9 @@ function startFold(base: Keyset): Fold {
   function addKey(entry: KeyEntry): void {
     const line = lineOf(entry);
     if (keys.has(entry.id)) throw forged(lineNumber(), 'repeats a key');
-    if (entry.version !== (newest.get(line) ?? 0) + 1) throw forged(lineNumber(), 'skips a version');
+    const next = (newest.get(line) ?? 0) + 1;
+    if (entry.version < next) throw forged(lineNumber(), 'gives a version again');
+    if (entry.version > next && entry.use !== 'dek') throw forged(lineNumber(), 'skips a version');
     if (entry.use !== 'dek' && (entry.keyring !== '' || entry.tenant !== '')) {
       throw forged(lineNumber(), 'names a keyring where there is none');
     }

@@ -97,7 +97,7 @@ function restoreFirst(findings: readonly Finding[]): string {
   if (!findings.some(({ of }) => of === 'vault' || of === 'keyset')) return 'restore the newer files, or, ';
   return (
     'restore the newer files: without them all that was stored since is given up, and so are data keys made since, ' +
-    'so that what they sealed opens no more and the next rotation gives their names to other keys; or, '
+    'so that what they sealed opens no more; or, '
   );
 }
 

@@ -91,7 +91,7 @@ export function createRotations(parts: {
         lines = left(own);
       }
       if (pending.length > without(name).length) remember(without(name));
-      const version = main.entry.version + 1;
+      const version = keyring.newestVersion(name, main.entry.tenant);
       return {
         keyring: name,
         kmsKeyId: kmsKeyId(keyring.vaultId, name, version),

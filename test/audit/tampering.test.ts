@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
 import { after, before, describe, test, type TestContext } from 'node:test';
-import { cpSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { openChain } from '../../daemon/audit/chain.ts';
 import { chainFiles, segmentNumber, stubFileName } from '../../daemon/audit/segments.ts';
 import { readStub, stubLine, type StubFacts } from '../../daemon/audit/stubs.ts';
 import { readLink } from '../../daemon/audit/records.ts';
+import { verifyChain } from '../../daemon/audit/verify.ts';
 import { HushError } from '../../protocol/errors.ts';
 import { makeHome, passphraseCredential, startDaemon, type TestHome } from '../support/daemon.ts';
 import {
@@ -24,6 +29,8 @@ import {
 } from './live-log.ts';
 import { newFolder } from './fixtures.ts';
 import { restore, take } from '../backup/files.ts';
+
+const killedWriter = fileURLToPath(new URL('killed-writer.ts', import.meta.url));
 
 const undo: (() => unknown)[] = [];
 // Of a test's context the helpers use this alone; all tests of this file share what they make.
@@ -188,6 +195,25 @@ describe('the audit of a daemon', () => {
     assert.ok(torn > 300, 'most of the cuts are in the middle of a line');
   });
 
+  test('passes 500 logs whose writers were killed at a random moment', async (t) => {
+    const state = { vaultId: '0'.repeat(32), secretOf: () => new Uint8Array(32).fill(1) };
+    let files = 0;
+    for (let writer = 0; writer < 5; writer += 1) {
+      const folder = newFolder(t);
+      const logs = Array.from({ length: 100 }, (_, number) => join(folder, String(number)));
+      for (const log of logs) mkdirSync(log, { mode: 0o700 });
+      await killAfter(killedWriter, [folder, String(logs.length)], randomInt(1, 40));
+      for (const log of logs) {
+        await openChain(log, 'default').close();
+        const paths = chainFiles(log).segments.map(({ path }) => path);
+        const { bad, tornBytes } = await verifyChain(paths, { seals: state });
+        assert.deepEqual([bad, tornBytes], [undefined, 0], log);
+        files += paths.length;
+      }
+    }
+    assert.ok(files > 500, 'some went on in another file');
+  });
+
   test('goes into a backup with all of its segments and stubs, and verifies where that is restored', async (t) => {
     const daemon = await startDaemon(t, home);
     const client = await daemon.connect();
@@ -230,6 +256,18 @@ describe('the audit of a daemon', () => {
     assert.equal((await verifyTexts(filesIn(home.profile().audit), await vouchingOf(home))).bad, undefined);
   });
 });
+
+/** Runs a program until it has written so many bytes to standard output, and kills it in the midst of its work. */
+async function killAfter(program: string, args: readonly string[], bytes: number): Promise<void> {
+  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = once(child, 'exit');
+  let seen = 0;
+  child.stdout.on('data', (chunk: Buffer) => {
+    seen += chunk.length;
+    if (seen >= bytes) child.kill('SIGKILL');
+  });
+  assert.deepEqual(await exited, [null, 'SIGKILL']);
+}
 
 async function isFound(files: Files, vouching: Vouching): Promise<boolean> {
   try {

@@ -200,7 +200,7 @@ describe('the key set', () => {
     for (const entry of [
       dek(2, 3),
       dek(3, 2),
-      dek(3, 4),
+      { ...dek(3, 4), use: 'audit' as const },
       state(1, 'active'),
       state(1, 'retired'),
       state(2, 'active'),
@@ -210,6 +210,7 @@ describe('the key set', () => {
     ]) {
       assert.throws(() => addEntries(base, [entry], macKey), withCode('INTEGRITY'), JSON.stringify(entry));
     }
+    assert.equal(addEntries(base, [dek(3, 40)], macKey).keyset.keys.size, 3);
     assert.throws(() => addEntries(base, [dek(3, 1, 'x'.repeat(513))], macKey), withCode('BAD_REQUEST'));
   });
 
