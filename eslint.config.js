@@ -6,7 +6,7 @@ const daemonLayers = [
   ['memory'],
   ['keys'],
   ['stores'],
-  ['vault', 'cache', 'audit', 'access', 'config', 'enrolled', 'unlock', 'approvals'],
+  ['vault', 'cache', 'audit', 'access', 'config', 'enrolled', 'unlock', 'approvals', 'signing'],
   ['gates'],
   ['operations'],
   ['transport'],

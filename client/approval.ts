@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { HushError } from '../protocol/errors.ts';
+import { now } from './clock.ts';
 
 /** How a call waits while somebody else has to approve it. */
 export interface ApprovalWait {
@@ -20,7 +21,7 @@ export async function whenApproved<Answer>(
   ask: () => Promise<Answer>,
   { waitMs, onWaiting }: ApprovalWait,
 ): Promise<Answer> {
-  const until = performance.now() + waitMs;
+  const until = now() + waitMs;
   let request: string | undefined;
   for (;;) {
     try {
@@ -28,7 +29,7 @@ export async function whenApproved<Answer>(
     } catch (error) {
       if (!(error instanceof HushError) || error.code !== 'APPROVAL_PENDING') throw error;
       const pause = error.retryAfterMs ?? usualPauseMs;
-      if (performance.now() + pause > until) throw error;
+      if (now() + pause > until) throw error;
       if (error.approval !== request) onWaiting?.(error);
       request = error.approval;
       await delay(pause);

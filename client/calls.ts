@@ -1,12 +1,12 @@
 import { HushError } from '../protocol/errors.ts';
-import { operations } from '../protocol/operations.ts';
 import type { OperationName } from '../protocol/operations.ts';
+import { now } from './clock.ts';
 
 /** One call of a client, from its making to its answer. */
 export interface Call {
   readonly op: OperationName;
   readonly params: object;
-  /** When its caller stops waiting, on the clock of `performance.now()`. */
+  /** When its caller stops waiting, on the clock of `now()`. */
   readonly expiresAt: number;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: HushError) => void;
@@ -20,6 +20,8 @@ export interface CallTableOptions {
   onBusy(busy: boolean): void;
   /** As many calls as the daemon takes at once have been given up without an answer. */
   onStuck(): void;
+  /** Whether sending it a second time does no harm. */
+  isRepeatable(op: OperationName): boolean;
 }
 
 /** The calls of one connection: those in flight, those waiting for room, those whose callers gave up. */
@@ -34,7 +36,7 @@ export interface CallTable {
 }
 
 /** A table that lets one call be in flight until told otherwise. */
-export function createCallTable({ send, onBusy, onStuck }: CallTableOptions): CallTable {
+export function createCallTable({ send, onBusy, onStuck, isRepeatable }: CallTableOptions): CallTable {
   const inFlight = new Map<number, Call>();
   const waiting = new Set<Call>();
   const late = new Set<number>();
@@ -43,6 +45,11 @@ export function createCallTable({ send, onBusy, onStuck }: CallTableOptions): Ca
   let busy = false;
   let timer: NodeJS.Timeout | undefined;
   let timerAt = Infinity;
+
+  const deadlinePassed = ({ op }: Call, sent: boolean): HushError => {
+    const unknown = sent && !isRepeatable(op) ? '; whether it was carried out is not known' : '';
+    return new HushError('DEADLINE', `the daemon did not answer ${op} in time${unknown}`);
+  };
 
   const noteBusy = (): void => {
     const now = inFlight.size + waiting.size > 0;
@@ -73,19 +80,19 @@ export function createCallTable({ send, onBusy, onStuck }: CallTableOptions): Ca
     if (expiresAt >= timerAt) return;
     clearTimeout(timer);
     timerAt = expiresAt;
-    timer = setTimeout(expire, Math.max(1, Math.ceil(expiresAt - performance.now()))).unref();
+    timer = setTimeout(expire, Math.max(1, Math.ceil(expiresAt - now()))).unref();
   };
 
   const expire = (): void => {
-    const now = performance.now();
+    const moment = now();
     timerAt = Infinity;
     let next = Infinity;
     for (const call of waiting) {
-      if (call.expiresAt > now) next = Math.min(next, call.expiresAt);
+      if (call.expiresAt > moment) next = Math.min(next, call.expiresAt);
       else if (waiting.delete(call)) call.reject(deadlinePassed(call, false));
     }
     for (const [id, call] of inFlight) {
-      if (call.expiresAt > now) {
+      if (call.expiresAt > moment) {
         next = Math.min(next, call.expiresAt);
       } else {
         inFlight.delete(id);
@@ -100,7 +107,7 @@ export function createCallTable({ send, onBusy, onStuck }: CallTableOptions): Ca
 
   return {
     add(call) {
-      if (call.expiresAt <= performance.now()) {
+      if (call.expiresAt <= now()) {
         call.reject(deadlinePassed(call, false));
         return;
       }
@@ -133,11 +140,6 @@ export function createCallTable({ send, onBusy, onStuck }: CallTableOptions): Ca
       for (const call of ended) call.reject(error);
     },
   };
-}
-
-function deadlinePassed({ op }: Call, sent: boolean): HushError {
-  const unknown = sent && !operations[op].repeatable ? '; whether it was carried out is not known' : '';
-  return new HushError('DEADLINE', `the daemon did not answer ${op} in time${unknown}`);
 }
 
 function notSendable({ op }: Call): HushError {

@@ -1,47 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { HushError, errorOf } from '../protocol/errors.ts';
-import { defaultProfile, parseProfileName } from '../protocol/names.ts';
-import { operations } from '../protocol/operations.ts';
 import type { OperationName, ParamsOf, ResultOf } from '../protocol/operations.ts';
 import { whenApproved } from './approval.ts';
-import { clientKeySource } from './client-key.ts';
-import type { ClientKeyOptions } from './client-key.ts';
-import { openConnection } from './connection.ts';
-import type { Connection } from './connection.ts';
-import { createListeners } from './events.ts';
-import { createLink } from './link.ts';
-import { trustedListenersOf } from './listener.ts';
-import { errorReport } from './reply.ts';
-import { checkSocketPath, socketPathOf } from './socket-path.ts';
-import type { Environment } from './socket-path.ts';
+import { openCaller, usualDeadlineMs } from './caller.ts';
+import type { CallParams, ConnectOptions, Verify } from './caller.ts';
+import { everyOperation } from './every-operation.ts';
+import { toldError } from './reply.ts';
+import { connectTo } from './socket.ts';
 
-/** How a client finds the daemon, and what it makes of it. */
-export interface ConnectOptions extends ClientKeyOptions {
-  /** The path of the daemon's socket; by default what `env` says (HUSH_SOCKET, HUSH_HOME, XDG_RUNTIME_DIR). */
-  readonly socket?: string;
-  /** The profile that calls mean when they name none; by default HUSH_PROFILE, else `default`. */
-  readonly profile?: string;
-  /**
-   * How long a call may take, in milliseconds, a batch 20 more an item; 2000 by default, except 60 000 for what runs
-   * Argon2id (`unlock`, `slot.add`, `slot.change`, `slot.group`, `slot.ungroup`) or works through much of a profile
-   * (`keys.rotate`, `keys.rotateVault`, `keys.retire`, `keys.shred`, `backup.begin`, `secret.importLegacy`).
-   */
-  readonly deadlineMs?: number;
-  /** The environment; `process.env` by default. */
-  readonly env?: Environment;
-  /** A user id, besides one's own and 0, whose daemon is trusted; by default HUSH_DAEMON_UID. */
-  readonly daemonUid?: number;
-  /** Whether the values in messages are sealed once more; they are in any case where the daemon asks for it. */
-  readonly fieldEncryption?: boolean;
-  /** The id of the vault that must be found at the other end. */
-  readonly vaultId?: string;
-}
-
-/** The parameters of a call: those of the table, where the client fills in the profile. */
-export type CallParams<Name extends OperationName> =
-  ParamsOf<Name> extends { profile: string }
-    ? Omit<ParamsOf<Name>, 'profile'> & { readonly profile?: string }
-    : ParamsOf<Name>;
+export type { CallParams, ConnectOptions, Verify };
 
 /** One item of a batch. */
 export type BatchItem = {
@@ -60,6 +26,36 @@ export type BatchOutcomes<Items extends readonly BatchItem[]> = {
 
 /** One secret as `list` shows it: never its value. */
 export type ListEntry = ResultOf<'secret.list'>['entries'][number];
+
+/** How to wait for somebody else's approval. */
+export interface ApprovalOptions {
+  /**
+   * Where another identity has to approve the read: left out or false, to reject with APPROVAL_PENDING at once; else to
+   * wait until it is decided (`true`), or so many milliseconds at most.
+   */
+  readonly waitForApproval?: boolean | number;
+}
+
+/** Which value of a secret is asked for. */
+export interface GetOptions extends ApprovalOptions {
+  readonly version?: number;
+  /** Whether a value is given that has expired. */
+  readonly allowExpired?: boolean;
+}
+
+/** What goes with a value that is stored; see `secret.set` in docs/protocol.md. */
+export type SetOptions = {
+  readonly [Name in 'ifVersion' | 'expiresAt' | 'note' | 'tags']?: NonNullable<ParamsOf<'secret.set'>[Name]>;
+};
+
+/** Which secrets are listed; see `secret.list` in docs/protocol.md. */
+export interface ListOptions {
+  readonly prefix?: string;
+  readonly tag?: string;
+  readonly expired?: boolean;
+  readonly deleted?: boolean;
+  readonly pageSize?: number;
+}
 
 /** The slots of a profile, and which of them open it alone or together. */
 export type SlotList = ResultOf<'slot.list'>;
@@ -80,18 +76,31 @@ export interface HushClient {
     params: CallParams<Name>,
     options?: { readonly deadlineMs?: number },
   ): Promise<ResultOf<Name>>;
-  /**
-   * A secret. Where another identity has to approve the read it rejects with APPROVAL_PENDING at once, or waits until
-   * it is decided (`true`), or so many milliseconds at most.
-   */
-  get(
+  /** A secret: the current value, or that of an earlier version. */
+  get(path: string, options?: GetOptions): Promise<ResultOf<'secret.get'>>;
+  set(
     path: string,
-    options?: { readonly waitForApproval?: boolean | number },
-  ): Promise<ResultOf<'secret.get'>>;
-  set(path: string, value: ParamsOf<'secret.set'>['value']): Promise<ResultOf<'secret.set'>>;
+    value: ParamsOf<'secret.set'>['value'],
+    options?: SetOptions,
+  ): Promise<ResultOf<'secret.set'>>;
+  /** The versions of a secret that are kept, the newest first. */
+  history(path: string): Promise<ResultOf<'secret.history'>>;
+  /** Makes an earlier version, or what was deleted, the current one again, as a new version. */
+  restore(path: string, version?: number): Promise<ResultOf<'secret.restore'>>;
+  /** Takes a secret away; `restore` brings it back until it is purged. */
   delete(path: string): Promise<void>;
+  /** Destroys all versions of a secret for good, or one earlier version. */
+  purge(path: string, version?: number): Promise<ResultOf<'secret.purge'>>;
+  /** Moves a secret with all its versions; where `from` has to be approved, as `get`. */
+  rename(from: string, to: string, options?: ApprovalOptions): Promise<ResultOf<'secret.rename'>>;
+  /** Stores the current value under another path too; where `from` has to be approved, as `get`. */
+  copy(
+    from: string,
+    to: string,
+    options?: ApprovalOptions & { readonly ifVersion?: number },
+  ): Promise<ResultOf<'secret.copy'>>;
   /** The secrets that the client may read, in pages behind the scenes. */
-  list(options?: { readonly prefix?: string; readonly pageSize?: number }): AsyncIterableIterator<ListEntry>;
+  list(options?: ListOptions): AsyncIterableIterator<ListEntry>;
   unlock(
     credentials: readonly Credential[],
     options?: { readonly acceptRollback?: string },
@@ -108,35 +117,8 @@ export interface HushClient {
   close(): void;
 }
 
-/** Makes sure that the right vault is behind a new connection. */
-export type Verify = (connection: Connection, profile: string, expiresAt: number) => Promise<void>;
-
-const usualDeadlineMs = 2000;
-const longDeadlineMs = 60_000;
-/** What each item of a batch adds: a change may be a commit of its own, synced to the disk. */
+/** What each item of a batch adds: a change may be a commit of its own, synced to the disk, in milliseconds. */
 const batchItemMs = 20;
-const longOperations: readonly OperationName[] = [
-  'unlock',
-  'keys.rotate',
-  'keys.rotateVault',
-  'keys.retire',
-  'keys.shred',
-  'backup.begin',
-  'secret.importLegacy',
-  'slot.add',
-  'slot.change',
-  'slot.group',
-  'slot.ungroup',
-];
-
-/** The operations that cannot do without a profile. */
-const profiled: ReadonlySet<string> = new Set(
-  Object.entries(operations)
-    .filter(
-      ([, { params }]) => 'profile' in params.shape && !params.shape.profile.safeParse(undefined).success,
-    )
-    .map(([name]) => name),
-);
 
 /**
  * Connects to the daemon. Rejects with UNREACHABLE when it is down, UNTRUSTED_LISTENER when someone else listens,
@@ -163,76 +145,33 @@ export function anotherVault(): HushError {
 
 /** `connect` with a proof of one's own that the right vault answers. */
 export async function connectAndVerify(options: ConnectOptions, verify: Verify): Promise<HushClient> {
-  const env = options.env ?? process.env;
-  const socket = options.socket === undefined ? socketPathOf(env) : checkSocketPath(options.socket);
-  const trusted = trustedListenersOf(env, options.daemonUid);
-  const clientKey = clientKeySource(options, env);
-  const { fieldEncryption } = options;
-  // An empty HUSH_PROFILE counts as not set.
-  const profile: string = parseProfileName(options.profile ?? (env['HUSH_PROFILE'] || defaultProfile));
-  const listeners = createListeners<'disconnect' | 'reconnect'>();
-
-  const link = createLink({
-    open: (expiresAt, onClose) =>
-      openConnection({ socket, trusted, clientKey, fieldEncryption, expiresAt, onClose }),
-    verify: (connection, expiresAt) => verify(connection, profile, expiresAt),
-    onDisconnect: () => {
-      listeners.tell('disconnect');
-    },
-    onReconnect: () => {
-      listeners.tell('reconnect');
-    },
-  });
-
-  const close = (): void => {
-    link.close();
-    clientKey?.wipe();
-  };
-
-  const deadlineOf = (op: OperationName): number =>
-    longOperations.includes(op) ? longDeadlineMs : (options.deadlineMs ?? usualDeadlineMs);
-
-  const call = async <Name extends OperationName>(
-    op: Name,
-    given: CallParams<Name>,
-    { deadlineMs = deadlineOf(op) }: { readonly deadlineMs?: number } = {},
-  ): Promise<ResultOf<Name>> => {
-    const expiresAt = performance.now() + deadlineMs;
-    const params = withProfile(op, given, profile);
-    const connection = await link.ready(expiresAt);
-    try {
-      return await connection.call(op, params, expiresAt);
-    } catch (error) {
-      const wait = operations[op].repeatable ? waitBeforeRepeating(error, connection, expiresAt) : undefined;
-      if (wait === undefined) throw error;
-      if (wait > 0) await delay(wait);
-    }
-    return (await link.ready(expiresAt)).call(op, params, expiresAt);
-  };
-
-  try {
-    await link.ready(performance.now() + (options.deadlineMs ?? usualDeadlineMs));
-  } catch (error) {
-    close();
-    throw error;
-  }
+  const { profile, call, withProfile, on, close } = await openCaller(
+    options,
+    everyOperation,
+    connectTo,
+    verify,
+  );
 
   return {
     profile,
     call,
-    get: (path, { waitForApproval = false } = {}) => {
-      const ask = (): Promise<ResultOf<'secret.get'>> => call('secret.get', { path });
-      if (waitForApproval === false) return ask();
-      return whenApproved(ask, { waitMs: waitForApproval === true ? Infinity : waitForApproval });
-    },
-    set: (path, value) => call('secret.set', { path, value }),
+    get: (path, { waitForApproval, ...options } = {}) =>
+      approved(() => call('secret.get', { path, ...options }), waitForApproval),
+    set: (path, value, options) => call('secret.set', { path, value, ...options }),
+    history: (path) => call('secret.history', { path }),
+    restore: (path, version) => call('secret.restore', { path, version }),
     delete: async (path) => {
       await call('secret.delete', { path });
     },
-    async *list({ prefix, pageSize } = {}) {
+    purge: (path, version) => call('secret.purge', { path, version }),
+    rename: (from, to, { waitForApproval } = {}) =>
+      approved(() => call('secret.rename', { from, to }), waitForApproval),
+    copy: (from, to, { waitForApproval, ...options } = {}) =>
+      approved(() => call('secret.copy', { from, to, ...options }), waitForApproval),
+    async *list({ pageSize, ...options } = {}) {
       let after: string | undefined;
       do {
-        const page = await call('secret.list', { prefix, limit: pageSize, after });
+        const page = await call('secret.list', { ...options, limit: pageSize, after });
         yield* page.entries;
         after = page.next;
       } while (after !== undefined);
@@ -243,7 +182,7 @@ export async function connectAndVerify(options: ConnectOptions, verify: Verify):
     lockAll: async () => (await call('lock.all', {})).profiles,
     status: () => call('status', {}),
     async batch<const Items extends readonly BatchItem[]>(items: Items): Promise<BatchOutcomes<Items>> {
-      const sent = items.map(({ op, params }) => ({ op, params: withProfile(op, params, profile) }));
+      const sent = items.map(({ op, params }) => ({ op, params: withProfile(op, params) }));
       const deadlineMs = (options.deadlineMs ?? usualDeadlineMs) + items.length * batchItemMs;
       const { results } = await call('batch', { items: sent }, { deadlineMs });
       if (results.length !== items.length) {
@@ -253,28 +192,17 @@ export async function connectAndVerify(options: ConnectOptions, verify: Verify):
       // One outcome an item, in order, each read by the result schema of that item's operation.
       return outcomes as BatchOutcomes<Items>;
     },
-    on: listeners.on,
+    on,
     close,
   };
 }
 
-/** The parameters as the wire wants them: with the profile, where the operation needs one and none is named. */
-function withProfile<Name extends OperationName>(
-  op: Name,
-  given: CallParams<Name>,
-  profile: string,
-): ParamsOf<Name> {
-  const params = profiled.has(op) ? { profile, ...given } : given;
-  // CallParams is ParamsOf without a required profile, and this is where that is put back.
-  return params as unknown as ParamsOf<Name>;
-}
-
-/** How long to wait before a failed call may be sent once more, in milliseconds; undefined if it may not. */
-function waitBeforeRepeating(error: unknown, connection: Connection, expiresAt: number): number | undefined {
-  if (error === connection.ended()) return 0;
-  if (!(error instanceof HushError) || error.code !== 'RATE_LIMITED') return undefined;
-  const wait = error.retryAfterMs ?? 0;
-  return performance.now() + wait < expiresAt ? wait : undefined;
+/** What a call answers that may have to be approved first: at once, or once it is. */
+function approved<Result>(
+  ask: () => Promise<Result>,
+  wait: ApprovalOptions['waitForApproval'] = false,
+): Promise<Result> {
+  return wait === false ? ask() : whenApproved(ask, { waitMs: wait === true ? Infinity : wait });
 }
 
 function outcomeOf(
@@ -283,9 +211,11 @@ function outcomeOf(
 ): BatchOutcome<OperationName> {
   if (result === undefined) throw new HushError('UNAVAILABLE', `the daemon did not answer ${op}`);
   if ('ok' in result) {
-    const ok = operations[op].result.safeParse(result.ok);
-    if (ok.success) return { ok: ok.data };
+    const ok = everyOperation(op).read(result.ok);
+    // Read as a result of that operation.
+    if (ok !== undefined) return { ok: ok as ResultOf<typeof op> };
     return { error: new HushError('UNAVAILABLE', `the daemon's answer to ${op} has not the shape of one`) };
   }
-  return { error: errorOf(errorReport.parse(result.error)) };
+  const told = toldError(result.error);
+  return { error: told === undefined ? new HushError('UNAVAILABLE') : errorOf(told) };
 }

@@ -8,7 +8,6 @@ import {
   prefixBytes,
   protocolVersions,
 } from '../protocol/frames.ts';
-import { operations } from '../protocol/operations.ts';
 import type { OperationName, ParamsOf, ResultOf } from '../protocol/operations.ts';
 import type { Limits } from '../protocol/shapes.ts';
 import { withOwnBinaries, wipeBinaries } from './bytes.ts';
@@ -16,22 +15,27 @@ import { createCallTable } from './calls.ts';
 import type { Call } from './calls.ts';
 import type { ClientKeySource } from './client-key.ts';
 import type { Hellos, Secured } from './handshake.ts';
+import type { Known, Vocabulary } from './known.ts';
 import type { TrustedListeners } from './listener.ts';
 import { createOutbox } from './outbox.ts';
-import { checkParams, checkSizes } from './params.ts';
+import { checkSizes } from './params.ts';
 import { errorReply } from './reply.ts';
-import { connectTo, dropped } from './socket.ts';
+import { dropped } from './stream.ts';
+import type { Connector } from './stream.ts';
 
 /** What a connection needs to be opened. */
 export interface ConnectionOptions {
   /** The absolute path of the daemon's socket. */
   readonly socket: string;
   readonly trusted: TrustedListeners;
+  readonly connector: Connector;
+  /** The operations that will be called, `hello` and `handshake` among them. */
+  readonly known: Vocabulary;
   /** The key of an enrolled client: the daemon's in it then stands in for who listens. */
   readonly clientKey?: ClientKeySource | undefined;
   /** Whether values are sealed by themselves where the daemon does not ask for it too. */
   readonly fieldEncryption?: boolean | undefined;
-  /** When the opening is given up, on the clock of `performance.now()`. */
+  /** When the opening is given up, on the clock of `now()`. */
   readonly expiresAt: number;
   /** Called once when the connection, having been open, has ended. */
   readonly onClose: (reason: HushError) => void;
@@ -73,6 +77,8 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   const wire = await openWire(
     options.socket,
     clientKey === undefined ? options.trusted : undefined,
+    options.known,
+    options.connector,
     expiresAt,
   );
   try {
@@ -134,6 +140,8 @@ interface Wire extends Omit<Connection, 'limits'> {
 async function openWire(
   path: string,
   trusted: TrustedListeners | undefined,
+  known: Vocabulary,
+  connectTo: Connector,
   expiresAt: number,
 ): Promise<Wire> {
   const encoder = createFrameEncoder();
@@ -149,6 +157,7 @@ async function openWire(
   const { socket, listener } = await connectTo(path, trusted, receive, expiresAt);
   const outbox = createOutbox(socket);
   const calls = createCallTable({
+    isRepeatable: (op) => known(op).repeatable,
     send(id, { op, params }) {
       const sealed = secured?.fields === undefined ? params : secured.fields.seal(id, params);
       encoder.encode({ id, op, params: sealed }, frameBytes, hellos === undefined ? outbox.add : sendHello);
@@ -203,17 +212,17 @@ async function openWire(
     const { id, ok } = message;
     if (typeof id === 'number' && typeof ok === 'object' && ok !== null) {
       const call = callOf(id);
-      if (call !== 'late') resolveWith(call, opened(id, ok, call));
+      if (call !== 'late') resolveWith(call, known(call.op), opened(id, ok, call));
       return;
     }
-    const failed = errorReply.safeParse(message);
-    if (!failed.success) throw new HushError('UNAVAILABLE', 'neither a result nor an error is in it');
-    const error = errorOf(failed.data.error);
-    if (failed.data.id === null) {
+    const failed = errorReply(message);
+    if (failed === undefined) throw new HushError('UNAVAILABLE', 'neither a result nor an error is in it');
+    const error = errorOf(failed.error);
+    if (failed.id === null) {
       end(error);
       return;
     }
-    const call = callOf(failed.data.id);
+    const call = callOf(failed.id);
     if (call !== 'late') call.reject(error);
   }
 
@@ -255,12 +264,12 @@ async function openWire(
     ended: () => ended,
     call: async (op, params, expiresAt) => {
       if (ended !== undefined) throw ended;
-      const checked = checkParams(op, params);
+      const checked = known(op).sent(params);
       if (limits !== undefined) checkSizes(op, checked, limits);
       const result = await new Promise<unknown>((resolve, reject) => {
         calls.add({ op, params: checked, expiresAt, resolve, reject });
       });
-      // The reply was parsed by this operation's own result schema before the promise was resolved.
+      // The reply was read as a result of this operation before the promise was resolved.
       return result as ResultOf<typeof op>;
     },
     hellos() {
@@ -287,10 +296,10 @@ async function openWire(
   };
 }
 
-function resolveWith(call: Call, ok: unknown): void {
-  const result = operations[call.op].result.safeParse(ok);
-  if (result.success) {
-    call.resolve(result.data);
+function resolveWith(call: Call, { read }: Known, ok: unknown): void {
+  const result = read(ok);
+  if (result !== undefined) {
+    call.resolve(result);
   } else {
     wipeBinaries(ok);
     call.reject(new HushError('UNAVAILABLE', `the daemon's answer to ${call.op} has not the shape of one`));

@@ -7,6 +7,7 @@ import { createRecordReader, prologueOf, sealedLength, sealRecords } from '../no
 import type { Transport } from '../noise/transport.ts';
 import { newBytes } from '../protocol/bytes.ts';
 import { HushError } from '../protocol/errors.ts';
+import { now } from './clock.ts';
 import { createGcm } from './local/aes-gcm.ts';
 
 /** The records around all that goes over the socket. */
@@ -93,7 +94,7 @@ async function answerTo(
     return (await ask({ pattern, message }, expiresAt)).message;
   } catch (error) {
     const wait = error instanceof HushError && error.code === 'RATE_LIMITED' ? error.retryAfterMs : undefined;
-    if (wait === undefined || performance.now() + wait >= expiresAt) throw error;
+    if (wait === undefined || now() + wait >= expiresAt) throw error;
     await delay(wait);
   }
   return (await ask({ pattern, message }, expiresAt)).message;

@@ -1,13 +1,17 @@
 export { connect } from './client.ts';
 export type {
+  ApprovalOptions,
   BatchItem,
   BatchOutcome,
   BatchOutcomes,
   CallParams,
   ConnectOptions,
   Credential,
+  GetOptions,
   HushClient,
   ListEntry,
+  ListOptions,
+  SetOptions,
   SlotList,
 } from './client.ts';
 export type { CryptoContext } from './crypto-context.ts';

@@ -1,4 +1,5 @@
 import { HushError } from '../protocol/errors.ts';
+import { now } from './clock.ts';
 import type { Connection } from './connection.ts';
 
 /** What a link needs to keep itself up. */
@@ -87,7 +88,7 @@ async function within<T>(promise: Promise<T>, expiresAt: number): Promise<T> {
       () => {
         reject(new HushError('DEADLINE', 'the daemon did not answer the greeting in time'));
       },
-      Math.max(1, expiresAt - performance.now()),
+      Math.max(1, expiresAt - now()),
     );
   });
   try {

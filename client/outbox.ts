@@ -1,5 +1,5 @@
-import type { Socket } from 'node:net';
 import { newBytes } from '../protocol/bytes.ts';
+import type { ByteStream } from './stream.ts';
 
 const usualBytes = 64 * 1024;
 
@@ -14,7 +14,7 @@ export interface Outbox {
 }
 
 /** An outbox of a connected socket. */
-export function createOutbox(socket: Socket): Outbox {
+export function createOutbox(socket: ByteStream): Outbox {
   let gathered = newBytes(usualBytes);
   let length = 0;
   let scheduled = false;

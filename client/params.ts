@@ -1,20 +1,6 @@
 import { HushError } from '../protocol/errors.ts';
-import { operations } from '../protocol/operations.ts';
 import type { OperationName } from '../protocol/operations.ts';
-import { shapeFault } from '../protocol/shape-fault.ts';
 import type { Limits } from '../protocol/shapes.ts';
-
-/**
- * The parameters as the table of operations wants them, without keys that hold `undefined`. A request that is not
- * well formed would cost the whole connection. Throws BAD_REQUEST that names the parameter and never its value.
- */
-export function checkParams(op: OperationName, params: object): Record<string, unknown> {
-  const checked = operations[op].params.safeParse(params);
-  if (!checked.success) throw new HushError('BAD_REQUEST', shapeFault(checked.error, op));
-  const sent: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(checked.data)) if (value !== undefined) sent[key] = value;
-  return sent;
-}
 
 /** Throws TOO_LARGE, with the limit's name, for what the daemon told in `hello` that it will not take. */
 export function checkSizes(op: OperationName, params: Record<string, unknown>, limits: Limits): void {

@@ -1,4 +1,6 @@
 import { flushCompileCache } from 'node:module';
+import { takeActivatedSocket } from '../native/activation.ts';
+import { boundPath } from '../native/unix-address.ts';
 import { HushError, reportOf } from '../protocol/errors.ts';
 import { parseDaemonArguments, usage, type DaemonArguments } from './arguments.ts';
 import { createConfigs, type Configs } from './configs.ts';
@@ -44,6 +46,8 @@ async function run(options: DaemonArguments, env: NodeJS.ProcessEnv): Promise<vo
   const log = createLogger();
   const masterKey = findMasterKey({ keyFile: options.keyFile, env }, arena);
   const paths = pathsOf(env);
+  const activated = takeActivatedSocket(env, 'hushd');
+  if (activated !== undefined) noteActivation(activated, paths.socket, log);
   const problems = checkHome(paths).filter(({ profile }) => profile === undefined);
   if (problems.length > 0) throw unsafeError(problems);
   const configs = createConfigs(paths.config);
@@ -57,6 +61,7 @@ async function run(options: DaemonArguments, env: NodeJS.ProcessEnv): Promise<vo
       arena,
       hardening,
       log,
+      activated,
       ttlSeconds: options.ttlSeconds,
       stop: told.stop,
     });
@@ -80,6 +85,13 @@ async function run(options: DaemonArguments, env: NodeJS.ProcessEnv): Promise<vo
     arena.close();
     lock.release();
   }
+}
+
+/** Says where the daemon listens when a service manager decides it, and warns where clients may look elsewhere. */
+function noteActivation(fd: number, expected: string, log: Logger): void {
+  const path = boundPath(fd);
+  if (path === expected) log.info({ event: 'activation', path });
+  else log.warn({ event: 'activation', path, expected });
 }
 
 /** Resolves once a signal or an operator ends the daemon; a second signal changes nothing. */

@@ -56,9 +56,9 @@ export function createEventNotes({ log, note }: EventNotesParts): EventNotes {
         note('slot.raise.failed', { slot, code }, profile);
       }
     },
-    approval({ kind, request: { id, path, asker, by, profile } }) {
+    approval({ kind, request: { id, path, right, asker, by, profile } }) {
       const decided = by === undefined ? {} : { by };
-      note(`approval.${kind}`, { id, path, client: asker.name, ...decided }, profile);
+      note(`approval.${kind}`, { id, path, right, client: asker.name, ...decided }, profile);
     },
     autoLock(profile, reason, lock) {
       try {

@@ -36,6 +36,7 @@ import { readRelease } from './release.ts';
 import { createRetention } from './retention.ts';
 import { serveConnection } from './served-connection.ts';
 import { freeSocketPath, openSocket, removeSocket } from './socket.ts';
+import { createSigning } from './signing/signing.ts';
 import { createStatus } from './status.ts';
 import { createUpkeepNotes } from './upkeep-notes.ts';
 import { listen } from './transport/listener.ts';
@@ -61,6 +62,8 @@ interface ServingParts {
   readonly arena: SecureArena;
   readonly hardening: HardeningReport;
   readonly log: Logger;
+  /** The listening socket that a service manager handed over, and keeps: its file, mode and group are the manager's. */
+  readonly activated: number | undefined;
   /** The cache's TTL where it does not come from the config. */
   readonly ttlSeconds: number | undefined;
   readonly stop: (reason: string) => void;
@@ -78,7 +81,7 @@ const scratchBytes = 128 * 1024;
 
 /** Opens the audit and listens. The caller holds the lock of the home. */
 export async function startServing(parts: ServingParts): Promise<Serving> {
-  const { paths, configs, arena, log } = parts;
+  const { paths, configs, arena, log, activated } = parts;
   const release = readRelease();
   const now = (): number => performance.now();
   const inForce = configs.inForce;
@@ -188,6 +191,7 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
     ...backupBounds,
   });
   const grants = createRuntimeGrants(now);
+  const signing = createSigning(arena);
   const contextOf = (peer: Peer, socket: Socket): Context => ({
     peer,
     profiles,
@@ -196,6 +200,7 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
     enrolled,
     presence,
     grants,
+    signing,
     knowsClient: (name) =>
       enrolled.names().has(name) || inForce().config.clients.some((client) => client.name === name),
     clientEntry: (name) => inForce().config.clients.find((client) => client.name === name),
@@ -221,10 +226,11 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
     wallClock: createWallClock(),
   };
 
-  await freeSocketPath(paths.socket);
+  if (activated === undefined) await freeSocketPath(paths.socket);
   note('daemon.start', { release, node: process.versions.node });
   const listener = await listen({
     path: paths.socket,
+    fd: activated,
     limits,
     daemon: release,
     now,
@@ -241,7 +247,7 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
     },
   });
   try {
-    openSocket(paths.socket, inForce().config.transport);
+    if (activated === undefined) openSocket(paths.socket, inForce().config.transport);
   } catch (error) {
     await listener.close();
     throw error;
@@ -303,7 +309,7 @@ export async function startServing(parts: ServingParts): Promise<Serving> {
       enrolled.close();
       note('daemon.stop');
       try {
-        removeSocket(paths.socket);
+        if (activated === undefined) removeSocket(paths.socket);
       } finally {
         await daemonChain.close();
       }

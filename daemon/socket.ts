@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, lstatSync, unlinkSync } from 'node:fs';
+import { chmodSync, chownSync, lstatSync, readFileSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { groupId } from '../native/group.ts';
 import { HushError } from '../protocol/errors.ts';
@@ -51,17 +51,32 @@ export function openSocket(path: string, { socketMode, socketGroup }: TransportC
     chmodSync(path, socketMode);
   } catch (error) {
     if (errnoOf(error) !== 'EPERM') throw diskError(`cannot open ${path} to others`, error);
-    throw new HushError('BAD_REQUEST', `transport.socket_group: the daemon's user is not in ${socketGroup}`, {
-      hint: `usermod -aG ${socketGroup} USER, then hush start`,
-      cause: error,
-    });
+    throw notInGroup(socketGroup, error);
   }
 }
 
-/** Throws BAD_REQUEST if the config names a group for the socket that there is not. */
+/**
+ * Throws BAD_REQUEST if the config names a group for the socket that there is not, or that this process may not give it
+ * to: the next start would be refused.
+ */
 export function checkSocketGroup({ socketGroup }: TransportConfig): void {
-  if (socketGroup !== undefined) gidOf(socketGroup);
+  if (socketGroup !== undefined && !mayGiveTo(gidOf(socketGroup))) throw notInGroup(socketGroup);
 }
+
+/** Whether this process may give its files to a group (chown(2)): one of its own, or any with CAP_CHOWN. */
+function mayGiveTo(gid: number): boolean {
+  if (process.getegid?.() === gid || process.getgroups?.().includes(gid) === true) return true;
+  const [, capabilities = '0'] =
+    /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1')) ?? [];
+  // CAP_CHOWN is capability 0 (capabilities(7)).
+  return (BigInt(`0x${capabilities}`) & 1n) === 1n;
+}
+
+const notInGroup = (group: string | number | undefined, cause?: unknown): HushError =>
+  new HushError('BAD_REQUEST', `transport.socket_group: the daemon's user is not in ${group}`, {
+    hint: `usermod -aG ${group} USER, then hush start`,
+    cause,
+  });
 
 function gidOf(group: string | number): number {
   const gid = typeof group === 'number' ? group : groupId(group);

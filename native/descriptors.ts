@@ -1,6 +1,7 @@
 import { callFailed, errorNumbers, lastErrorNumber, libc } from './libc.ts';
 
 const F_SETFD = 2;
+const FD_CLOEXEC = 1;
 const O_CLOEXEC = 0o2000000;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
@@ -14,6 +15,11 @@ const flock: (fd: number, operation: number) => number = libc.func('int flock(in
 /** Lets a descriptor live on in the program that execve starts. Throws UNAVAILABLE when it is not open. */
 export function clearCloseOnExec(fd: number): void {
   if (fcntl(fd, F_SETFD, 0) !== 0) throw callFailed(`fcntl(${fd}, F_SETFD)`);
+}
+
+/** Lets a descriptor end with this program. Throws UNAVAILABLE when it is not open. */
+export function setCloseOnExec(fd: number): void {
+  if (fcntl(fd, F_SETFD, FD_CLOEXEC) !== 0) throw callFailed(`fcntl(${fd}, F_SETFD)`);
 }
 
 /** A pipe whose ends close on execve and belong to the caller. Throws UNAVAILABLE. */

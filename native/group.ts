@@ -1,5 +1,4 @@
-import koffi from 'koffi';
-
+import { koffi } from './koffi.ts';
 import { libc } from './libc.ts';
 
 /** `struct group` of grp(3). */

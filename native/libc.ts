@@ -1,6 +1,5 @@
-import koffi from 'koffi';
-
 import { HushError } from '../protocol/errors.ts';
+import { koffi } from './koffi.ts';
 import { endThoughLogFails } from './standard-error.ts';
 
 if (process.platform !== 'linux') {

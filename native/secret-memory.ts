@@ -1,7 +1,6 @@
-import koffi from 'koffi';
-
 import { closeSync } from 'node:fs';
 
+import { koffi } from './koffi.ts';
 import { libc } from './libc.ts';
 
 /** The system call's number, the same on every architecture that has it. */

@@ -1,5 +1,4 @@
 import { closeSync, fsyncSync, openSync } from 'node:fs';
-import { isMainThread } from 'node:worker_threads';
 
 const standardError = 2;
 
@@ -10,16 +9,18 @@ const standardError = 2;
  * exchanged for /dev/null as the last thing.
  */
 export function endThoughLogFails(): void {
-  if (!isMainThread) return;
   process.once('exit', () => {
     const failure = syncFailure();
     // What cannot be synced by its nature, a pipe or a terminal, koffi takes for synced.
-    if (failure === undefined || failure === 'EINVAL') return;
+    if (failure === undefined || failure === 'EINVAL' || !isMainThread()) return;
     if (failure !== 'EBADF') closeSync(standardError);
     // Each takes the lowest number that is free.
     while (openSync('/dev/null', 'w') < standardError);
   });
 }
+
+/** To load what tells would take a short command longer than its work. */
+const isMainThread = (): boolean => process.getBuiltinModule('node:worker_threads').isMainThread;
 
 function syncFailure(): unknown {
   try {

@@ -1,7 +1,6 @@
-import koffi from 'koffi';
-
 import { readFileSync } from 'node:fs';
 
+import { koffi } from './koffi.ts';
 import { libc } from './libc.ts';
 
 type Transfer = (

@@ -128,8 +128,24 @@ export function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(errorTable, code);
 }
 
-/** The one error of hushd: a code of the table, a sentence, and what to do next. It never holds a value. */
+/** What every copy of the class below marks its errors with. */
+const mark = Symbol.for('hushd.error');
+
+/**
+ * The one error of hushd: a code of the table, a sentence, and what to do next. It never holds a value. A process may
+ * hold this class more than once, by two installations or by one that is partly bundled: an error of any is one of all.
+ */
 export class HushError extends Error {
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (this !== HushError) return super[Symbol.hasInstance](value);
+    return typeof value === 'object' && value !== null && mark in value;
+  }
+
+  static {
+    // On the prototype, where whoever prints an error does not see it.
+    Object.defineProperty(this.prototype, mark, { value: true });
+  }
+
   override readonly name: string = 'HushError';
   readonly code: ErrorCode;
   readonly hint: string;

@@ -14,10 +14,12 @@ import {
   credentials,
   cryptoContext,
   cryptoHandle,
+  expiry,
   keyStatus,
   keyring,
   limits,
   listEntry,
+  note,
   nothing,
   path,
   profile,
@@ -26,9 +28,17 @@ import {
   slotId,
   slotLabel,
   slotName,
+  sshAlgorithm,
+  sshKeyType,
+  sshPublicKey,
+  stored,
+  tag,
+  tags,
   tenant,
   text,
   time,
+  version,
+  version0,
 } from './shapes.ts';
 
 /** The gates that a request can pass, in their order; gate 0 (frame) and gate 6 (vault) are passed by all. */
@@ -38,6 +48,8 @@ export const gateOrder = ['lock', 'profile', 'identity', 'rate', 'access', 'appr
 export type GateName = (typeof gateOrder)[number];
 
 const everyGate: readonly GateName[] = gateOrder;
+/** For what tells no value of a secret to anybody. */
+const withoutApproval: readonly GateName[] = ['lock', 'profile', 'identity', 'rate', 'access', 'name'];
 const withoutLock: readonly GateName[] = ['profile', 'identity', 'rate', 'access', 'name'];
 const withoutLockAndProfile: readonly GateName[] = ['identity', 'rate', 'access', 'name'];
 /** For what is asked of the daemon as a whole. */
@@ -50,8 +62,8 @@ interface Operation<Params extends z.ZodType, Result extends z.ZodType> {
   /** Whether `params` accepts a value, unchanged; for the operations that are asked often, where zod is a third of their cost. */
   readonly accepts?: Check;
   readonly gates: readonly GateName[];
-  /** The right that the caller needs; undefined where being identified is enough. */
-  readonly needs: (params: z.output<Params>) => Right | undefined;
+  /** The rights that the caller needs, all of them; none where being identified is enough. */
+  readonly needs: (params: z.output<Params>) => readonly Right[];
   /** What the audit record names as the thing acted on, besides the profile. */
   readonly subject: (params: z.output<Params>) => string | undefined;
   /** Whether it may stand in a `batch`. */
@@ -67,7 +79,7 @@ function operation<Params extends z.ZodType, Result extends z.ZodType>(
 ): Operation<Params, Result> {
   return {
     gates: everyGate,
-    needs: () => undefined,
+    needs: () => [],
     subject: () => undefined,
     batchable: false,
     changes: false,
@@ -79,6 +91,12 @@ function operation<Params extends z.ZodType, Result extends z.ZodType>(
 /** The full coordinate of a platform value, as grants and audit records write it. */
 const coordinateOf = (params: Coordinate): string => `${params.keyring}/${params.namespace}/${params.key}`;
 
+/** A secret that goes to another path. */
+const twoPaths = [
+  ({ from, to }: { readonly from: string; readonly to: string }): boolean => from !== to,
+  { error: 'from and to are the same path' },
+] as const;
+
 interface Coordinate {
   readonly keyring: string;
   readonly namespace: string;
@@ -87,30 +105,23 @@ interface Coordinate {
 }
 
 /** To seal: what names no tenant has none. */
-const sealingRight = ({ keyring, namespace, key, tenant }: Coordinate): Right => ({
-  kind: 'crypto',
-  keyring,
-  namespace,
-  key,
-  tenant: tenant ?? '',
-});
+const sealingRight = ({ keyring, namespace, key, tenant }: Coordinate): readonly Right[] => [
+  { kind: 'crypto', keyring, namespace, key, tenant: tenant ?? '' },
+];
 
 /** To open: what names no tenant means the one in the handle, and the daemon looks at the right on that one there. */
-const openingRight = ({ keyring, namespace, key, tenant }: Coordinate): Right => ({
-  kind: 'crypto',
-  keyring,
-  namespace,
-  key,
-  ...(tenant === undefined ? {} : { tenant }),
-});
+const openingRight = ({ keyring, namespace, key, tenant }: Coordinate): readonly Right[] => [
+  { kind: 'crypto', keyring, namespace, key, ...(tenant === undefined ? {} : { tenant }) },
+];
 
 /** A tenant and perhaps the keyring, as audit records name them. */
 const tenantSubject = (params: { readonly tenant: string; readonly keyring?: string | undefined }): string =>
   params.keyring === undefined ? `tenant ${params.tenant}` : `tenant ${params.tenant} in ${params.keyring}`;
 
 /** To read an audit: the daemon's own, which no profile is named for, is its owner's and operators'. */
-const auditRight = (params: { readonly profile?: string | undefined }): Right =>
-  params.profile === undefined ? { kind: 'daemon' } : { kind: 'audit' };
+const auditRight = (params: { readonly profile?: string | undefined }): readonly Right[] => [
+  { kind: params.profile === undefined ? 'daemon' : 'audit' },
+];
 
 /**
  * The one table of operations: shape of parameters and result, the gates it passes, the right it needs,
@@ -171,7 +182,7 @@ export const operations = {
       warning: z.string().optional(),
     }),
     gates: withoutLockAndProfile,
-    needs: () => ({ kind: 'unlock' }),
+    needs: () => [{ kind: 'unlock' }],
     subject: ({ acceptRollback }) =>
       acceptRollback === undefined ? undefined : `accept-rollback ${acceptRollback}`,
   }),
@@ -179,7 +190,7 @@ export const operations = {
     params: z.strictObject({ profile }),
     result: z.object({ already: z.boolean() }),
     gates: withoutLockAndProfile,
-    needs: () => ({ kind: 'lock' }),
+    needs: () => [{ kind: 'lock' }],
   }),
   'lock.all': operation({
     params: z.strictObject({}),
@@ -201,12 +212,12 @@ export const operations = {
       ),
       openers: z.array(z.object({ id: z.string(), slots: z.array(z.string()) })),
     }),
-    needs: () => ({ kind: 'admin' }),
+    needs: () => [{ kind: 'admin' }],
   }),
   'slot.add': operation({
     params: z.strictObject({ profile, credentials, added: credential, label: slotLabel.optional() }),
     result: z.object(slotName),
-    needs: () => ({ kind: 'admin' }),
+    needs: () => [{ kind: 'admin' }],
     subject: ({ added, label }) => label ?? added.kind,
     changes: true,
     repeatable: false,
@@ -214,7 +225,7 @@ export const operations = {
   'slot.change': operation({
     params: z.strictObject({ profile, credentials, replacement: credential, slot: slotId.optional() }),
     result: z.object(slotName),
-    needs: () => ({ kind: 'admin' }),
+    needs: () => [{ kind: 'admin' }],
     subject: ({ slot }) => slot,
     changes: true,
     repeatable: false,
@@ -222,7 +233,7 @@ export const operations = {
   'slot.remove': operation({
     params: z.strictObject({ profile, slot: slotId }),
     result: nothing,
-    needs: () => ({ kind: 'admin' }),
+    needs: () => [{ kind: 'admin' }],
     subject: ({ slot }) => slot,
     changes: true,
     repeatable: false,
@@ -230,7 +241,7 @@ export const operations = {
   'slot.rename': operation({
     params: z.strictObject({ profile, slot: slotId, label: slotLabel }),
     result: nothing,
-    needs: () => ({ kind: 'admin' }),
+    needs: () => [{ kind: 'admin' }],
     subject: ({ slot }) => slot,
     changes: true,
     repeatable: false,
@@ -238,7 +249,7 @@ export const operations = {
   'slot.group': operation({
     params: z.strictObject({ profile, credentials, slots: z.array(slotId).min(2).max(4) }),
     result: z.object({ group: z.string() }),
-    needs: () => ({ kind: 'admin' }),
+    needs: () => [{ kind: 'admin' }],
     subject: ({ slots }) => slots.join('+'),
     changes: true,
     repeatable: false,
@@ -246,7 +257,7 @@ export const operations = {
   'slot.ungroup': operation({
     params: z.strictObject({ profile, credentials, group: slotId }),
     result: z.object({ alone: z.array(z.string()) }),
-    needs: () => ({ kind: 'admin' }),
+    needs: () => [{ kind: 'admin' }],
     subject: ({ group }) => group,
     changes: true,
     repeatable: false,
@@ -255,46 +266,161 @@ export const operations = {
     params: z.strictObject({ profile }),
     result: z.object({ already: z.boolean() }),
     gates: withoutLockAndProfile,
-    needs: () => ({ kind: 'admin' }),
+    needs: () => [{ kind: 'admin' }],
     changes: true,
   }),
   'profile.deactivate': operation({
     params: z.strictObject({ profile }),
     result: z.object({ already: z.boolean() }),
     gates: withoutLockAndProfile,
-    needs: () => ({ kind: 'admin' }),
+    needs: () => [{ kind: 'admin' }],
     changes: true,
   }),
   'profile.delete': operation({
     params: z.strictObject({ profile }),
     result: nothing,
     gates: withoutLockAndProfile,
-    needs: () => ({ kind: 'admin' }),
+    needs: () => [{ kind: 'admin' }],
     changes: true,
     repeatable: false,
   }),
   'secret.set': operation({
-    params: z.strictObject({ profile, path, value: bytes }),
-    result: z.object({ version: count, createdAt: time, updatedAt: time, created: z.boolean() }),
-    needs: (params) => ({ kind: 'write', path: params.path }),
+    params: z.strictObject({
+      profile,
+      path,
+      value: bytes,
+      /** The version that must be current for the value to be stored; 0: there must be none. */
+      ifVersion: version0.optional(),
+      /** When the value is to be used no more; of this version alone. */
+      expiresAt: expiry.optional(),
+      /** What people say of the secret, and what they file it under; they stay unless given. Empty ones clear them. */
+      note: note.optional(),
+      tags: tags.optional(),
+    }),
+    result: stored,
+    needs: (params) => [{ kind: 'write', path: params.path }],
     subject: (params) => params.path,
     batchable: true,
     changes: true,
     repeatable: false,
   }),
   'secret.get': operation({
-    params: z.strictObject({ profile, path }),
+    params: z.strictObject({
+      profile,
+      path,
+      /** An earlier version that is kept; the current one if left out. */
+      version: version.optional(),
+      allowExpired: z.boolean().optional(),
+    }),
     accepts: acceptsGet,
-    result: z.object({ value: bytes, version: count, createdAt: time, updatedAt: time }),
-    needs: (params) => ({ kind: 'read', path: params.path }),
+    result: z.object({
+      value: bytes,
+      version: count,
+      createdAt: time,
+      updatedAt: time,
+      expiresAt: time.optional(),
+    }),
+    needs: (params) => [{ kind: 'read', path: params.path }],
     subject: (params) => params.path,
     batchable: true,
+  }),
+  'secret.history': operation({
+    params: z.strictObject({ profile, path }),
+    result: z.object({
+      /** The newest first. */
+      versions: z.array(
+        z.object({
+          version: count,
+          state: z.enum(['current', 'superseded', 'deleted']),
+          createdAt: time,
+          by: z.string().optional(),
+          expiresAt: time.optional(),
+          /** The size of the value. */
+          bytes: count,
+        }),
+      ),
+      deletedAt: time.optional(),
+    }),
+    gates: withoutApproval,
+    needs: (params) => [{ kind: 'read', path: params.path }],
+    subject: (params) => params.path,
+    batchable: true,
+  }),
+  'secret.restore': operation({
+    params: z.strictObject({
+      profile,
+      path,
+      /** The one that was deleted, else the newest that is not current, if left out. */
+      version: version.optional(),
+    }),
+    result: stored,
+    gates: withoutApproval,
+    needs: (params) => [
+      { kind: 'read', path: params.path },
+      { kind: 'write', path: params.path },
+    ],
+    subject: (params) => params.path,
+    batchable: true,
+    changes: true,
+    repeatable: false,
   }),
   'secret.delete': operation({
     params: z.strictObject({ profile, path }),
     result: nothing,
-    needs: (params) => ({ kind: 'delete', path: params.path }),
+    needs: (params) => [{ kind: 'delete', path: params.path }],
     subject: (params) => params.path,
+    batchable: true,
+    changes: true,
+    repeatable: false,
+  }),
+  'secret.purge': operation({
+    params: z.strictObject({
+      profile,
+      path,
+      /** An earlier version, which goes alone; all of them if left out. */
+      version: version.optional(),
+    }),
+    result: z.object({
+      /** How many versions were destroyed. */
+      purged: count,
+      /** Whether their bytes are gone from the disk too. */
+      erased: z.boolean(),
+    }),
+    needs: (params) => [{ kind: 'delete', path: params.path }, { kind: 'admin' }],
+    subject: (params) => params.path,
+    batchable: true,
+    changes: true,
+    repeatable: false,
+  }),
+  'secret.rename': operation({
+    params: z.strictObject({ profile, from: path, to: path }).refine(...twoPaths),
+    result: z.object({ version: count }),
+    needs: ({ from, to }) => [
+      { kind: 'read', path: from },
+      { kind: 'delete', path: from },
+      { kind: 'write', path: to },
+    ],
+    subject: ({ from, to }) => `${from} to ${to}`,
+    batchable: true,
+    changes: true,
+    repeatable: false,
+  }),
+  'secret.copy': operation({
+    params: z
+      .strictObject({
+        profile,
+        from: path,
+        to: path,
+        /** As of `secret.set`, for `to`. */
+        ifVersion: version0.optional(),
+      })
+      .refine(...twoPaths),
+    result: stored,
+    needs: ({ from, to }) => [
+      { kind: 'read', path: from },
+      { kind: 'write', path: to },
+    ],
+    subject: ({ from, to }) => `${from} to ${to}`,
     batchable: true,
     changes: true,
     repeatable: false,
@@ -303,14 +429,64 @@ export const operations = {
     params: z.strictObject({
       profile,
       prefix: path.optional(),
+      tag: tag.optional(),
+      /** Only those whose value has expired, or only those whose value has not. */
+      expired: z.boolean().optional(),
+      /** Those that are deleted, instead of those that are not. */
+      deleted: z.boolean().optional(),
       /** The `next` of the page before. */
       after: z.string().max(256).optional(),
       limit: z.number().int().min(1).max(1000).optional(),
     }),
     result: z.object({ entries: z.array(listEntry), next: z.string().optional() }),
-    needs: () => ({ kind: 'listing' }),
+    needs: () => [{ kind: 'listing' }],
     subject: (params) => params.prefix,
     batchable: true,
+  }),
+  'ssh.list': operation({
+    params: z.strictObject({
+      profile,
+      prefix: path.optional(),
+      /** The `next` of the page before. */
+      after: z.string().max(256).optional(),
+      limit: z.number().int().min(1).max(100).optional(),
+    }),
+    result: z.object({
+      keys: z.array(z.object({ path, ...sshPublicKey })),
+      /** Secrets of such names that are no key which signs, and why. */
+      unusable: z.array(z.object({ path, message: z.string() })),
+      next: z.string().optional(),
+    }),
+    needs: () => [{ kind: 'signing' }],
+    subject: (params) => params.prefix,
+  }),
+  'ssh.public': operation({
+    params: z.strictObject({ profile, path }),
+    result: z.object(sshPublicKey),
+    needs: (params) => [{ kind: 'key', path: params.path }],
+    subject: (params) => params.path,
+    batchable: true,
+  }),
+  'ssh.sign': operation({
+    params: z.strictObject({ profile, path, data: bytes, algorithm: sshAlgorithm.optional() }),
+    result: z.object({ signature: bytes }),
+    needs: (params) => [{ kind: 'sign', path: params.path }],
+    subject: (params) => params.path,
+  }),
+  'ssh.generate': operation({
+    params: z.strictObject({
+      profile,
+      path,
+      type: sshKeyType,
+      /** Of an RSA key. */
+      bits: z.number().int().min(2048).max(4096).multipleOf(8).optional(),
+      comment: text(0, 256, /^[^\p{Cc}]*$/u).optional(),
+    }),
+    result: z.object({ version: count, ...sshPublicKey }),
+    needs: (params) => [{ kind: 'write', path: params.path }],
+    subject: (params) => params.path,
+    changes: true,
+    repeatable: false,
   }),
   'crypto.encrypt': operation({
     params: z.strictObject({ ...cryptoContext, plaintext: bytes }),
@@ -351,7 +527,7 @@ export const operations = {
   'crypto.digestKey': operation({
     params: z.strictObject({ profile, keyring }),
     result: z.object({ key: bytes, vaultId: z.string() }),
-    needs: (params) => ({ kind: 'keyring', keyring: params.keyring }),
+    needs: (params) => [{ kind: 'keyring', keyring: params.keyring }],
     subject: (params) => params.keyring,
   }),
   'keys.rotateVault': operation({
@@ -363,7 +539,7 @@ export const operations = {
       secrets: count,
       removed: z.boolean(),
     }),
-    needs: () => ({ kind: 'keys' }),
+    needs: () => [{ kind: 'keys' }],
     changes: true,
     repeatable: false,
   }),
@@ -375,7 +551,7 @@ export const operations = {
       done: count.optional(),
       total: count.optional(),
     }),
-    needs: () => ({ kind: 'keys' }),
+    needs: () => [{ kind: 'keys' }],
   }),
   'keys.rotate': operation({
     params: z.strictObject({ profile, keyring: keyring.optional() }),
@@ -387,7 +563,7 @@ export const operations = {
       /** How many stored values are now being sealed anew. */
       left: count,
     }),
-    needs: () => ({ kind: 'keys' }),
+    needs: () => [{ kind: 'keys' }],
     subject: (params) => params.keyring,
     changes: true,
     repeatable: false,
@@ -402,13 +578,13 @@ export const operations = {
       limit: z.number().int().min(1).max(1000).optional(),
     }),
     result: keyStatus,
-    needs: () => ({ kind: 'keys' }),
+    needs: () => [{ kind: 'keys' }],
     subject: (params) => params.keyring,
   }),
   'keys.resealing': operation({
     params: z.strictObject({ profile }),
     result: resealing,
-    needs: () => ({ kind: 'keys' }),
+    needs: () => [{ kind: 'keys' }],
   }),
   'keys.retire': operation({
     params: z.strictObject({
@@ -430,7 +606,7 @@ export const operations = {
       /** Earlier states in the daemon's own home that may hold it; paths within its `profiles`. */
       copies: z.array(z.string()),
     }),
-    needs: () => ({ kind: 'keys' }),
+    needs: () => [{ kind: 'keys' }],
     subject: ({ keyring = 'default', tenant, version, legacy }) =>
       legacy === true
         ? `legacy v${version}`
@@ -467,7 +643,7 @@ export const operations = {
       /** The rows that cannot be stored; where there is one, none of them was. */
       refused: z.array(z.object({ index: count, code: z.string(), message: z.string(), hint: z.string() })),
     }),
-    needs: () => ({ kind: 'admin' }),
+    needs: () => [{ kind: 'admin' }],
     subject: ({ rows, check }) => `${rows.length} rows${check === true ? ', checked only' : ''}`,
     changes: true,
     repeatable: false,
@@ -486,7 +662,7 @@ export const operations = {
       /** Earlier states in the daemon's own home that may hold them; paths within its `profiles`. */
       copies: z.array(z.string()),
     }),
-    needs: () => ({ kind: 'keys' }),
+    needs: () => [{ kind: 'keys' }],
     subject: tenantSubject,
     changes: true,
     repeatable: false,
@@ -498,7 +674,7 @@ export const operations = {
       /** The keys that were made; none where each keyring had one. */
       keys: z.array(z.object({ keyring, version: count, kmsKeyId: z.string() })),
     }),
-    needs: () => ({ kind: 'keys' }),
+    needs: () => [{ kind: 'keys' }],
     subject: tenantSubject,
     changes: true,
     repeatable: false,
@@ -514,20 +690,20 @@ export const operations = {
       /** The number of the last commit that it holds. */
       commit: count,
     }),
-    needs: () => ({ kind: 'admin' }),
+    needs: () => [{ kind: 'admin' }],
     changes: true,
     repeatable: false,
   }),
   'backup.read': operation({
     params: z.strictObject({ profile, id: backupId, offset: count }),
     result: z.object({ data: bytes }),
-    needs: () => ({ kind: 'admin' }),
+    needs: () => [{ kind: 'admin' }],
     subject: ({ id, offset }) => `backup ${id} at ${offset}`,
   }),
   'backup.end': operation({
     params: z.strictObject({ profile, id: backupId, kept: z.boolean() }),
     result: z.object({ complete: z.boolean() }),
-    needs: () => ({ kind: 'admin' }),
+    needs: () => [{ kind: 'admin' }],
     subject: ({ id, kept }) => `backup ${id} ${kept ? 'kept' : 'not kept'}`,
     changes: true,
     repeatable: false,
@@ -547,7 +723,7 @@ export const operations = {
       ),
     }),
     gates: withoutProfile,
-    needs: () => ({ kind: 'daemon' }),
+    needs: () => [{ kind: 'daemon' }],
   }),
   'client.add': operation({
     params: z.strictObject({
@@ -561,7 +737,7 @@ export const operations = {
       warnings: z.array(z.string()),
     }),
     gates: withoutProfile,
-    needs: () => ({ kind: 'daemon' }),
+    needs: () => [{ kind: 'daemon' }],
     subject: ({ name }) => name,
     changes: true,
     repeatable: false,
@@ -575,7 +751,7 @@ export const operations = {
       warnings: z.array(z.string()),
     }),
     gates: withoutProfile,
-    needs: () => ({ kind: 'daemon' }),
+    needs: () => [{ kind: 'daemon' }],
     subject: ({ name }) => name,
     changes: true,
     repeatable: false,
@@ -588,6 +764,8 @@ export const operations = {
           id: z.string(),
           profile: z.string(),
           path,
+          /** What it is asked for. */
+          right: z.enum(['read', 'sign']),
           /** Who asked, by name, and the process that asked first. */
           client: z.string(),
           uid: count,
@@ -605,8 +783,8 @@ export const operations = {
   }),
   'approval.decide': operation({
     params: z.strictObject({ profile, id: approvalId, approve: z.boolean() }),
-    result: z.object({ path, client: z.string(), expiresInMs: count }),
-    needs: () => ({ kind: 'admin' }),
+    result: z.object({ path, right: z.enum(['read', 'sign']), client: z.string(), expiresInMs: count }),
+    needs: () => [{ kind: 'admin' }],
     subject: ({ id, approve }) => `${approve ? 'approve' : 'deny'} ${id}`,
     changes: true,
     repeatable: false,
@@ -615,7 +793,7 @@ export const operations = {
     params: z.strictObject({
       profile,
       client: text(1, 256),
-      right: z.enum(['read', 'write', 'delete', 'list', 'crypto']),
+      right: z.enum(['read', 'write', 'delete', 'list', 'sign', 'crypto']),
       /** Over `<scope>/<name>`; for `crypto` over `<keyring>/<namespace>/<key>`, for all tenants. */
       pattern: text(1, 512),
       seconds: z.number().int().min(1).max(2_592_000),
@@ -627,7 +805,7 @@ export const operations = {
       known: z.boolean(),
     }),
     gates: withoutLock,
-    needs: () => ({ kind: 'admin' }),
+    needs: () => [{ kind: 'admin' }],
     subject: ({ client, right, pattern, seconds }) => `${client} ${right} ${pattern} for ${seconds} s`,
     changes: true,
     repeatable: false,
@@ -667,7 +845,7 @@ export const operations = {
       removed: count,
     }),
     gates: withoutLock,
-    needs: (params) => (params.profile === undefined ? undefined : { kind: 'admin' }),
+    needs: (params) => (params.profile === undefined ? [] : [{ kind: 'admin' }]),
     subject: ({ client, id }) => client ?? id,
     changes: true,
     repeatable: false,
@@ -753,7 +931,7 @@ export const operations = {
     params: z.strictObject({}),
     result: z.object({ pid: count }),
     gates: ['identity', 'rate', 'access'],
-    needs: () => ({ kind: 'daemon' }),
+    needs: () => [{ kind: 'daemon' }],
   }),
 } as const;
 

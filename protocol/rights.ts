@@ -4,6 +4,10 @@ export type SimpleRight = 'keys' | 'unlock' | 'lock' | 'audit' | 'admin' | 'stat
 /** What an operation needs to be allowed, in the terms that grants speak of. Paths are `<scope>/<name>`. */
 export type Right =
   | { readonly kind: 'read' | 'write' | 'delete' | 'list'; readonly path: string }
+  /** To have something signed with the key that the secret is; `key` is to learn that key's public half. */
+  | { readonly kind: 'sign' | 'key'; readonly path: string }
+  /** To ask for the keys that one may sign with; which these are is decided by `key`, name by name. */
+  | { readonly kind: 'signing' }
   /** One coordinate of the platform. `''` is what has no tenant; left out, it is the tenant that a handle will tell. */
   | {
       readonly kind: 'crypto';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isSlotId, isSlotLabel } from './names.ts';
+import { isMoment, isNote, tagPattern } from './notes.ts';
 import { exactly, isText, type Check } from './quick-shapes.ts';
 
 /*
@@ -22,6 +23,24 @@ export const profile = text(0, 256);
 export const path = text(0, 1024);
 export const keyring = text(1, 64, keyringPattern);
 export const nothing = z.object({});
+
+/** A version of a secret; the second also takes 0, for none. */
+export const version = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
+export const version0 = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+export const expiry = z.custom<string>(
+  (value) => typeof value === 'string' && isMoment(value),
+  'not a time like 2026-12-31T23:59:59Z',
+);
+export const note = z.custom<string>(
+  (value) => typeof value === 'string' && isNote(value),
+  'not a note: 1,024 bytes at most, no control characters but newline',
+);
+export const tag = text(1, 64, tagPattern);
+export const tags = z.array(tag).max(16);
+
+/** What is told of a value that was stored; `created`: there was no current one before. */
+export const stored = z.object({ version: count, createdAt: time, updatedAt: time, created: z.boolean() });
 
 /** The platform's columns hold 128 characters of namespace and key (see docs/protocol.md, `crypto.encrypt`). */
 const coordinate = text(1, 128);
@@ -58,7 +77,8 @@ const contextChecks = {
   key: isCoordinate,
 };
 const tenantCheck = { tenant: isText(1, 128) };
-const isHandle = exactly({
+/** As `cryptoHandle`, for tables of many. */
+export const isHandle = exactly({
   id: isText(1, 248),
   kmsKeyId: isText(1, 256),
   alg: isText(1, 64),
@@ -111,8 +131,19 @@ export const listEntry = z.object({
   version: count,
   createdAt: time,
   updatedAt: time,
+  /** Of the value, in bytes. */
   size: count,
+  expiresAt: time.optional(),
+  note: z.string().optional(),
+  tags: z.array(z.string()).optional(),
+  deletedAt: time.optional(),
 });
+
+export const sshKeyType = z.enum(['ed25519', 'rsa']);
+export const sshAlgorithm = z.enum(['ssh-ed25519', 'rsa-sha2-256', 'rsa-sha2-512']);
+
+/** The public half of an SSH key; `publicKey` as SSH sends it (RFC 4253 6.6). */
+export const sshPublicKey = { type: sshKeyType, publicKey: bytes, comment: z.string() };
 
 /** A record of an audit chain, by its number and hash. */
 export const chainPlace = z.object({ seq: count, hash: z.string() });

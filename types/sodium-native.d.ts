@@ -12,6 +12,9 @@ declare module 'sodium-native' {
     crypto_scalarmult_base(point: Uint8Array, secret: Uint8Array): void;
     crypto_generichash(out: Uint8Array, input: Uint8Array, key?: Uint8Array): void;
     crypto_hash_sha256(out: Uint8Array, input: Uint8Array): void;
+    crypto_hash_sha512(out: Uint8Array, input: Uint8Array): void;
+    crypto_sign_seed_keypair(point: Uint8Array, secret: Uint8Array, seed: Uint8Array): void;
+    crypto_sign_detached(signature: Uint8Array, message: Uint8Array, secret: Uint8Array): void;
     /** `memoryBytes` is in bytes; lanes are always 1. */
     crypto_pwhash_async(
       out: Uint8Array,

@@ -16,9 +16,13 @@ export interface ProfileRights extends Readonly<Record<SimpleRight, boolean>> {
   /** Whether there is any right on the profile: without one it must look as if it did not exist. */
   readonly any: boolean;
   readonly listing: boolean;
+  /** Whether there is a name that it may sign with. */
+  readonly signing: boolean;
   mayRead(path: string): boolean;
   mayWrite(path: string): boolean;
   mayDelete(path: string): boolean;
+  /** Whether it may have something signed with the key: who may read it could do so without asking. */
+  maySign(path: string): boolean;
   /** Whether `list` shows the name: only one that may be read, and that the `list` patterns, if given, match. */
   mayList(path: string): boolean;
   /** `tenant` is `''` where there is none; undefined asks whether there is any tenant that it may be done for. */
@@ -93,13 +97,15 @@ function endOf({ until }: Grant): number {
 function withMore(grant: Grant, more: readonly Granted[]): Grant {
   const patterns = (right: Granted['right']): readonly string[] =>
     more.filter((granted) => granted.right === right).map(({ pattern }) => pattern);
-  const paths = (right: 'read' | 'write' | 'delete' | 'list'): PathRules => compilePathRules(patterns(right));
+  const paths = (right: 'read' | 'write' | 'delete' | 'list' | 'sign'): PathRules =>
+    compilePathRules(patterns(right));
   return {
     ...grant,
     read: eitherPath(grant.read, paths('read')),
     write: eitherPath(grant.write, paths('write')),
     delete: eitherPath(grant.delete, paths('delete')),
     list: grant.list === undefined ? undefined : eitherPath(grant.list, paths('list')),
+    sign: eitherPath(grant.sign, paths('sign')),
     crypto: eitherCrypto(grant.crypto, compileCryptoRules(patterns('crypto').map((match) => ({ match })))),
   };
 }
@@ -115,6 +121,9 @@ export function covers(rights: ProfileRights, right: Right): boolean {
       return rights.mayDelete(right.path);
     case 'list':
       return rights.mayList(right.path);
+    case 'sign':
+    case 'key':
+      return rights.maySign(right.path);
     case 'crypto':
       return rights.mayCrypt(right.keyring, right.namespace, right.key, right.tenant);
     case 'keyring':
@@ -141,6 +150,7 @@ const no = (): boolean => false;
 const everything: ProfileRights = {
   any: true,
   listing: true,
+  signing: true,
   keys: true,
   unlock: true,
   lock: true,
@@ -151,6 +161,7 @@ const everything: ProfileRights = {
   mayRead: yes,
   mayWrite: yes,
   mayDelete: yes,
+  maySign: yes,
   mayList: yes,
   mayCrypt: yes,
   mayUseKeyring: yes,
@@ -159,6 +170,7 @@ const everything: ProfileRights = {
 const nothing: ProfileRights = {
   any: false,
   listing: false,
+  signing: false,
   keys: false,
   unlock: false,
   lock: false,
@@ -169,6 +181,7 @@ const nothing: ProfileRights = {
   mayRead: no,
   mayWrite: no,
   mayDelete: no,
+  maySign: no,
   mayList: no,
   mayCrypt: no,
   mayUseKeyring: no,
@@ -185,6 +198,7 @@ const noGrant: Grant = {
   write: noPaths,
   delete: noPaths,
   list: undefined,
+  sign: noPaths,
   crypto: compileCryptoRules([]),
   keys: false,
   unlock: false,
@@ -201,11 +215,12 @@ function grantedRights(grant: Grant): ProfileRights {
   const listing = grant.read.patterns.length > 0 && list?.patterns.length !== 0;
   const any =
     [keys, unlock, lock, audit, admin].includes(true) ||
-    [grant.read, grant.write, grant.delete].some(({ patterns }) => patterns.length > 0) ||
+    [grant.read, grant.write, grant.delete, grant.sign].some(({ patterns }) => patterns.length > 0) ||
     grant.crypto.rules.some(({ tenants }) => tenants?.length !== 0);
   return {
     any,
     listing,
+    signing: [grant.read, grant.sign].some(({ patterns }) => patterns.length > 0),
     keys,
     unlock,
     lock,
@@ -216,6 +231,7 @@ function grantedRights(grant: Grant): ProfileRights {
     mayRead: grant.read.matches,
     mayWrite: grant.write.matches,
     mayDelete: grant.delete.matches,
+    maySign: (path) => grant.sign.matches(path) || grant.read.matches(path),
     mayList: (path) => grant.read.matches(path) && (list === undefined || list.matches(path)),
     mayCrypt: grant.crypto.matches,
     mayUseKeyring: grant.crypto.reachesKeyring,

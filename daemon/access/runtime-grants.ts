@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { HushError } from '../../protocol/errors.ts';
 
 /** The rights that can be granted for a time, each on what a pattern matches. */
-export const runtimeRights = ['read', 'write', 'delete', 'list', 'crypto'] as const;
+export const runtimeRights = ['read', 'write', 'delete', 'list', 'sign', 'crypto'] as const;
 
 /** One of them. */
 export type RuntimeRight = (typeof runtimeRights)[number];

@@ -3,11 +3,15 @@ import type { Identity } from '../access/identity.ts';
 import { profileConfigOf, type Config } from '../config/config.ts';
 import type { PathRules } from '../config/patterns.ts';
 
-/** One read that somebody asked for and somebody else must allow. */
+/** What can take an approval: an approval for the one is none for the other. */
+export type ApprovedRight = 'read' | 'sign';
+
+/** One read, or one signature with a key, that somebody asked for and somebody else must allow. */
 export interface ApprovalRequest {
   readonly id: string;
   readonly profile: string;
   readonly path: string;
+  readonly right: ApprovedRight;
   readonly asker: Identity;
   /** ISO 8601 in UTC. */
   readonly askedAt: string;
@@ -18,13 +22,13 @@ export interface ApprovalRequest {
   readonly expiresAt: number;
 }
 
-/** The reads that wait for an approval, and those that were decided; none outlives a lock, a restart or its time. */
+/** The reads and signatures that wait for an approval, and those that were decided; none outlives a lock, a restart or its time. */
 export interface Approvals {
   /**
-   * Whether an identity may read a secret now: undefined if nobody has to approve it, or if somebody else did, which
-   * this read uses up. Otherwise APPROVAL_PENDING with the id of the request, APPROVAL_DENIED, or LIMIT_EXCEEDED.
+   * Whether an identity may read a secret, or sign with it, now: undefined if nobody has to approve it, or if somebody
+   * else did, which this uses up. Otherwise APPROVAL_PENDING with the id of the request, APPROVAL_DENIED, or LIMIT_EXCEEDED.
    */
-  check(profile: string, path: string, asker: Identity): HushError | undefined;
+  check(profile: string, path: string, asker: Identity, right?: ApprovedRight): HushError | undefined;
   /** The requests that have not ended, the oldest first. */
   list(): readonly ApprovalRequest[];
   /** How long a request has until it ends, in whole milliseconds. */
@@ -97,13 +101,14 @@ export function createApprovals({ config, clock, newId, onEvent }: ApprovalsPart
     return undefined;
   };
 
-  const ask = (profile: string, path: string, asker: Identity): HushError => {
+  const ask = (profile: string, path: string, asker: Identity, right: ApprovedRight): HushError => {
     const full = requireRoom(asker.name);
     if (full !== undefined) return full;
     const request = put({
       id: newId(),
       profile,
       path,
+      right,
       asker,
       askedAt: new Date().toISOString(),
       state: 'waiting',
@@ -115,13 +120,14 @@ export function createApprovals({ config, clock, newId, onEvent }: ApprovalsPart
   };
 
   return {
-    check(profile, path, asker) {
+    check(profile, path, asker, right = 'read') {
       if (ruleOf(profile)?.matches(path) !== true) return undefined;
       sweep();
       const known = [...requests.values()].find(
         (request) =>
           request.state !== 'used' &&
           request.path === path &&
+          request.right === right &&
           request.profile === profile &&
           request.asker.name === asker.name &&
           request.asker.uid === asker.uid &&
@@ -130,11 +136,11 @@ export function createApprovals({ config, clock, newId, onEvent }: ApprovalsPart
       switch (known?.state) {
         case undefined:
         case 'used':
-          return ask(profile, path, asker);
+          return ask(profile, path, asker, right);
         case 'waiting':
           return pending(known);
         case 'denied':
-          return new HushError('APPROVAL_DENIED', `${known.by} refused this read of ${path}`);
+          return new HushError('APPROVAL_DENIED', `${known.by} refused this ${whatOf(known)}`);
         case 'approved':
           onEvent({ kind: 'used', request: put({ ...known, state: 'used' }) });
           return undefined;
@@ -215,12 +221,21 @@ function createRules(config: () => Config): (profile: string) => PathRules | und
   };
 }
 
-const pending = ({ id, path }: ApprovalRequest): HushError =>
-  new HushError('APPROVAL_PENDING', `somebody else must approve this read of ${path} first: request ${id}`, {
-    hint: `hush approve ${id}, as another operator`,
-    retryAfterMs: pollMs,
-    approval: id,
-  });
+const whatOf = ({ right, path }: Pick<ApprovalRequest, 'right' | 'path'>): string =>
+  right === 'read' ? `read of ${path}` : `signature with ${path}`;
+
+const pending = (request: ApprovalRequest): HushError =>
+  new HushError(
+    'APPROVAL_PENDING',
+    `somebody else must approve this ${whatOf(request)} first: request ${request.id}`,
+    pendingDetails(request),
+  );
+
+const pendingDetails = ({ id }: ApprovalRequest) => ({
+  hint: `hush approve ${id}, as another operator`,
+  retryAfterMs: pollMs,
+  approval: id,
+});
 
 const tooMany = (who: string, count: number): HushError =>
   new HushError('LIMIT_EXCEEDED', `${who} ${count} requests for an approval that have not ended`, {

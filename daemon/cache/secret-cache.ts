@@ -8,6 +8,8 @@ export interface Secret {
   readonly version: number;
   readonly createdAt: string;
   readonly updatedAt: string;
+  /** When the value ends, if it does; whoever hands it out looks at that. */
+  readonly expiresAt?: string;
 }
 
 /** How the cache has done since it was made. */
@@ -100,10 +102,12 @@ export function createSecretCache(options: CacheOptions): SecretCache {
         return undefined;
       }
       hits++;
-      const { value, version, createdAt, updatedAt } = kept;
+      const { value, version, createdAt, updatedAt, expiresAt } = kept;
       const copy = allocate(value.length);
       copy.set(value);
-      return { value: copy, version, createdAt, updatedAt };
+      return expiresAt === undefined
+        ? { value: copy, version, createdAt, updatedAt }
+        : { value: copy, version, createdAt, updatedAt, expiresAt };
     },
     put(key, secret) {
       if (isOff || sizeOf(secret) > maxBytes) {

@@ -71,6 +71,8 @@ export interface Grant {
   readonly delete: PathRules;
   /** Which of the readable names `list` shows; undefined: all of them. */
   readonly list: PathRules | undefined;
+  /** Which keys it may have something signed with; those that it may read besides. */
+  readonly sign: PathRules;
   readonly crypto: CryptoRules;
   readonly keys: boolean;
   readonly unlock: boolean;
@@ -112,12 +114,22 @@ export interface AuditConfig {
   readonly minAgeDays: number;
 }
 
+/** What `hush` does by itself; the daemon makes nothing of it. */
+export interface CliConfig {
+  /** Whether a command that finds no daemon starts it. */
+  readonly autostart: boolean;
+  /** Whether the completion of shells has the names of secrets, and keeps them for a while in a file. */
+  readonly completeNames: boolean;
+}
+
 /** What the config says of one profile. */
 export interface ProfileConfig {
   readonly maxTenants: number;
+  /** How many earlier versions of a secret stay beside the current one. */
+  readonly versions: number;
   /** Whether only enrolled clients may use it; operators may still ask status, lock and unlock. */
   readonly requireEnrolled: boolean;
-  /** What is read only after another identity has approved it. */
+  /** What is read, or signed with, only after another identity has approved it. */
   readonly approve: PathRules;
   /** How long an approval, and a request for one, lives. */
   readonly approvalSeconds: number;
@@ -139,6 +151,7 @@ export interface Config {
   /** The buckets of unlock attempts: a second, and at once. */
   readonly unlock: { readonly rate: number; readonly burst: number };
   readonly audit: AuditConfig;
+  readonly cli: CliConfig;
   readonly clients: readonly ClientRule[];
   /** By the profile's name; an object without a prototype. See `profileConfigOf`. */
   readonly profiles: Readonly<Record<string, ProfileConfig>>;
@@ -200,6 +213,7 @@ export function configOf(raw: RawConfig): Config {
       keepDays: raw.audit.keep_days,
       minAgeDays: raw.audit.min_age_days,
     },
+    cli: { autostart: raw.cli.autostart, completeNames: raw.cli.complete_names },
     clients: Object.entries(raw.clients).map(([name, client]) => clientOf(name, client)),
     profiles: mapped(raw.profiles, profileOf),
   });
@@ -224,6 +238,7 @@ function clientOf(name: string, raw: RawConfig['clients'][string]): ClientRule {
 function profileOf(raw: RawConfig['profiles'][string]): ProfileConfig {
   return {
     maxTenants: raw.max_tenants,
+    versions: raw.versions,
     requireEnrolled: raw.require_enrolled,
     approve: compilePathRules(raw.approve),
     approvalSeconds: raw.approval_s,
@@ -243,6 +258,7 @@ function grantOf(raw: RawConfig['profiles'][string]['grants'][string]): Grant {
     write: compilePathRules(raw.write),
     delete: compilePathRules(raw.delete),
     list: raw.list === undefined ? undefined : compilePathRules(raw.list),
+    sign: compilePathRules(raw.sign),
     crypto: compileCryptoRules(raw.crypto),
     keys: raw.keys,
     unlock: raw.unlock,

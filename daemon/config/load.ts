@@ -6,6 +6,7 @@ import { readRegularFile, readSafeFile } from '../home/files.ts';
 import { fileProblems, folderProblems, unsafeError, type SafetyProblem } from '../home/safety.ts';
 import type { Config } from './config.ts';
 import { matchesFileName } from './include-pattern.ts';
+import { lineFinder } from './lines.ts';
 import type { ConfigSource } from './merge.ts';
 import { includesOf, parseConfig, readConfig, type ConfigReading } from './parse.ts';
 
@@ -53,7 +54,7 @@ export function inspectConfig(path: string): InspectedConfig {
     },
   };
   const text = lenient.read(path);
-  if (text === undefined) throw refused(path, 'there is no such file');
+  if (text === undefined) throw refused(path, `${path}: there is no such file`);
   return { reading: readConfig(text, path, includedBy(path, text, lenient)), unsafe };
 }
 
@@ -79,21 +80,34 @@ const strict: Files = {
 
 function includedBy(path: string, text: string, files: Files): readonly ConfigSource[] {
   const patterns = includesOf(text);
-  const included = [...new Set(patterns.flatMap((pattern) => filesOf(path, pattern, files)))];
-  if (included.includes(path)) throw refused(path, 'include: a config cannot include itself');
-  if (included.length > maxIncludedFiles) {
+  const matches = patterns.flatMap((pattern, index) =>
+    filesOf(path, pattern, files).map((file) => ({ file, index })),
+  );
+  const placeOf = (index: number): string => placeIn(path, text, index);
+  const itself = matches.find(({ file }) => file === path);
+  if (itself !== undefined)
+    throw refused(path, `${placeOf(itself.index)}: include: a config cannot include itself`);
+  const included = new Map<string, number>();
+  for (const { file, index } of matches) if (!included.has(file)) included.set(file, index);
+  if (included.size > maxIncludedFiles) {
     throw new HushError('TOO_LARGE', `${path}: include: more than ${maxIncludedFiles} files`);
   }
   let total = Buffer.byteLength(text);
-  return included.map((file) => {
+  return [...included].map(([file, index]) => {
     const more = files.read(file);
-    if (more === undefined) throw refused(path, `include: there is no ${file}`);
+    if (more === undefined) throw refused(path, `${placeOf(index)}: include: there is no ${file}`);
     total += Buffer.byteLength(more);
     if (total > maxTotalBytes) {
       throw new HushError('TOO_LARGE', `${path}: with what it includes it is over ${maxTotalBytes} bytes`);
     }
     return { file, text: more };
   });
+}
+
+/** Where a pattern of `include` stands. */
+function placeIn(path: string, text: string, index: number): string {
+  const line = lineFinder(text)(['include', String(index)])?.line;
+  return line === undefined ? path : `${path}:${line}`;
 }
 
 /** The files that a pattern stands for, in the order of their names; one without a star is taken as it is. */
@@ -130,5 +144,5 @@ function decoded(bytes: Uint8Array, path: string): string {
 }
 
 function refused(path: string, message: string): HushError {
-  return new HushError('BAD_REQUEST', `${path}: ${message}`, { hint: `correct ${path}, then try again` });
+  return new HushError('BAD_REQUEST', message, { hint: `correct ${path}, then try again` });
 }

@@ -118,6 +118,7 @@ const grant = z.strictObject({
   write: pathPatterns.default([]),
   delete: pathPatterns.default([]),
   list: pathPatterns.optional(),
+  sign: pathPatterns.default([]),
   crypto: list(cryptoRule).default([]),
   keys: flag.default(false),
   unlock: flag.default(false),
@@ -147,6 +148,7 @@ const autolock = z.strictObject({
 /** What stands in `[profiles.NAME]`. */
 export const profileSchema = z.strictObject({
   max_tenants: whole(1, 1_000_000).default(1_000),
+  versions: whole(0, 100).default(5),
   require_enrolled: flag.default(false),
   approve: pathPatterns.default([]),
   approval_s: whole(1, 86_400).default(300),
@@ -175,6 +177,8 @@ const audit = z.strictObject({
   min_age_days: whole(0, 36_500).default(90),
 });
 
+const cli = z.strictObject({ autostart: flag.default(false), complete_names: flag.default(true) });
+
 const includePattern = text.superRefine((value, context) => {
   const message = includeProblem(value);
   if (message !== undefined) context.addIssue({ code: 'custom', message });
@@ -193,6 +197,7 @@ export const configSchema = z.strictObject({
   transport: transport.prefault({}),
   unlock: unlock.prefault({}),
   audit: audit.prefault({}),
+  cli: cli.prefault({}),
   clients: z.record(clientName, client).default({}),
   profiles: z.record(profileName, profileSchema).default({}),
 });

@@ -1,12 +1,17 @@
 import { HushError } from '../../protocol/errors.ts';
 import type { Gate, GateCall, GatePeer } from './gate.ts';
 
-/** Gate 5: the config grants the caller the right that the operation needs. */
-export const accessGate: Gate = (call, peer) =>
-  call.right === undefined || peer.allows(call.profile, call.right)
-    ? undefined
-    : (enrolmentDenial(call, peer) ??
-      new HushError('ACCESS_DENIED', `the access rules do not allow ${call.name} here`));
+/** Gate 5: the config grants the caller each right that the operation needs; which one it lacks is not told. */
+export const accessGate: Gate = (call, peer) => {
+  for (const right of call.rights) {
+    if (peer.allows(call.profile, right)) continue;
+    return (
+      enrolmentDenial(call, peer) ??
+      new HushError('ACCESS_DENIED', `the access rules do not allow ${call.name} here`)
+    );
+  }
+  return undefined;
+};
 
 /** What a caller is refused with who would need an enrolled key, and may know so; undefined for everybody else. */
 export function enrolmentDenial({ profile }: GateCall, peer: GatePeer): HushError | undefined {

@@ -1,8 +1,9 @@
 import type { HushError, OperationName, Right } from '../../protocol/index.ts';
 import type { Identity } from '../access/identity.ts';
+import type { ApprovedRight } from '../approvals/approvals.ts';
 import type { TokenUse } from '../access/rates.ts';
 
-/** What the gates look at in a request: its operation, the profile it names and the right it needs. */
+/** What the gates look at in a request: its operation, the profile it names and the rights it needs. */
 export interface GateCall {
   readonly name: OperationName;
   /** As the caller wrote it: not yet known to be a name, nor to exist. */
@@ -10,7 +11,8 @@ export interface GateCall {
   /** What is wrong with the profile's name or the path, as they were written; seen by the gates in their turn. */
   readonly profileFault: HushError | undefined;
   readonly pathFault: HushError | undefined;
-  readonly right: Right | undefined;
+  /** All of which it takes; none where being identified is enough. */
+  readonly rights: readonly Right[];
   /** Whether it is an unlock with a passphrase among its credentials. */
   readonly hasPassphrase?: boolean;
 }
@@ -37,8 +39,8 @@ export type ProfileState = 'missing' | 'locked' | 'unlocked' | 'inactive';
 /** What the gates may know of the daemon. */
 export interface GateState {
   profileState(name: string): ProfileState;
-  /** Why somebody else must approve a read first; undefined if nobody must, or if one did, which this uses up. */
-  approval(profile: string, path: string, asker: Identity): HushError | undefined;
+  /** Why somebody else must approve a read or signature first; undefined if nobody must, or if one did, which this uses up. */
+  approval(profile: string, path: string, asker: Identity, right: ApprovedRight): HushError | undefined;
 }
 
 /** One decision about a request: why it is refused, or undefined to let it pass on. */

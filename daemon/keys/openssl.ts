@@ -1,4 +1,4 @@
-import koffi from 'koffi';
+import { koffi } from '../../native/koffi.ts';
 
 /** An `EVP_CIPHER_CTX *` or an `EVP_*` method of OpenSSL. */
 type Pointer = object;

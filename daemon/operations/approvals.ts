@@ -12,6 +12,7 @@ export const approvalHandlers: Handlers<'approval.list' | 'approval.decide'> = {
           id: request.id,
           profile: request.profile,
           path: request.path,
+          right: request.right,
           client: request.asker.name,
           uid: request.asker.uid,
           pid: request.asker.pid,
@@ -30,7 +31,7 @@ export const approvalHandlers: Handlers<'approval.list' | 'approval.decide'> = {
       ? enrolled.all().find(({ name }) => name === identity.name)?.createdAt
       : undefined;
     const decided = approvals.decide(profile, id, approve, { identity, enrolledAt });
-    const { path, asker } = decided;
-    return { result: { path, client: asker.name, expiresInMs: approvals.remainingMs(decided) } };
+    const { path, right, asker } = decided;
+    return { result: { path, right, client: asker.name, expiresInMs: approvals.remainingMs(decided) } };
   },
 };

@@ -13,8 +13,10 @@ export type Call = { [Name in OperationName]: CallOf<Name> }[OperationName];
 export interface CallOf<Name extends OperationName> extends GateCall {
   readonly name: Name;
   readonly params: ParamsOf<Name>;
-  /** The secret that the call names, where it names one and its path is well formed. */
+  /** The secret that the call names, or is to go from, where it names one and its path is well formed. */
   readonly place: SecretPath | undefined;
+  /** The one that it is to go to. */
+  readonly target: SecretPath | undefined;
   /** What the audit record names as acted on, besides the profile. */
   readonly subject: string | undefined;
   readonly changes: boolean;
@@ -36,20 +38,26 @@ function callOf(name: OperationName, given: unknown): Call {
   // Schema, needs and subject stand in the same entry of the table, so they speak of the same parameters;
   // the compiler cannot follow that through an index.
   const entry = operation as unknown as {
-    needs: (params: unknown) => GateCall['right'];
+    needs: (params: unknown) => GateCall['rights'];
     subject: (params: unknown) => string | undefined;
   };
-  // Every schema of the table is of an object, and these two parameters are strings in each that has them.
-  const { profile, path } = params as { profile?: string; path?: string };
-  const place = path === undefined ? undefined : parsedOrFault(parseSecretPath, path);
+  // Every schema of the table is of an object, and these parameters are strings in each that has them.
+  const named = params as Partial<Record<'profile' | 'path' | 'from' | 'to', string>>;
+  const { profile, path } = named;
+  // Whatever has a path is not looked through for two others: to find that there are none takes time.
+  const from = path ?? named.from;
+  const to = path === undefined ? named.to : undefined;
+  const place = from === undefined ? undefined : parsedOrFault(parseSecretPath, from);
+  const target = to === undefined ? undefined : parsedOrFault(parseSecretPath, to);
   const call = {
     name,
     params,
     profile,
     profileFault: profile === undefined || isProfileName(profile) ? undefined : profileNameFault(profile),
-    pathFault: place instanceof HushError ? place : undefined,
+    pathFault: place instanceof HushError ? place : target instanceof HushError ? target : undefined,
     place: place instanceof HushError ? undefined : place,
-    right: entry.needs(params),
+    target: target instanceof HushError ? undefined : target,
+    rights: entry.needs(params),
     hasPassphrase: name === 'unlock' && hasPassphrase(params as ParamsOf<'unlock'>),
     subject: entry.subject(params),
     changes: operation.changes,

@@ -7,6 +7,7 @@ import type { Presence } from '../enrolled/presence.ts';
 import type { EnrolledStore } from '../enrolled/store.ts';
 import type { Peer } from '../peer.ts';
 import type { Profiles } from '../profiles/profiles.ts';
+import type { Signing } from '../signing/signing.ts';
 import type { CallOf } from './call.ts';
 
 /** What a handler may use. */
@@ -18,6 +19,7 @@ export interface Context {
   readonly presence: Presence;
   readonly approvals: Approvals;
   readonly grants: RuntimeGrants;
+  readonly signing: Signing;
   /** Whether the config or an enrolment knows a client of that name. */
   readonly knowsClient: (name: string) => boolean;
   /** The entry that the config has for a client of that name. */

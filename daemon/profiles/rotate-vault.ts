@@ -135,7 +135,7 @@ async function moveUnder(
   const files = filesOf(folder, names);
   const file = { path: files.vault, label: `${parts.label}/${names.vault}`, key: subkeys.vaultFileKey.bytes };
   const told = (phase: VaultRotation['phase']) => (done: number) => {
-    parts.told({ phase, done, total: Math.max(done, vault.stats().secrets) });
+    parts.told({ phase, done, total: Math.max(done, vault.stats().rows) });
   };
   let target: SqlcipherStore | undefined;
   let isMoved = false;

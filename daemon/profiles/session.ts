@@ -83,6 +83,8 @@ export interface SessionParts {
   readonly scratch: Scratch;
   readonly cache: CacheConfig;
   readonly maxTenants: number;
+  /** How many earlier versions of a secret stay. */
+  readonly keptVersions: () => number;
   /** The id of the rollback that the operator takes on purpose. */
   readonly acceptRollback: string | undefined;
   /** When the config wants keys to be followed by new ones. */
@@ -225,6 +227,7 @@ async function openWith(
       cache: parts.cache,
       allocate: parts.scratch.take,
       maxTenants: parts.maxTenants,
+      keptVersions: parts.keptVersions,
       beforeChange: async (found) => {
         givenUp = await requireNewest(found);
         if (fileNeedsRepair) keysetFile.replace(keyset.lines);

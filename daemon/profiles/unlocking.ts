@@ -149,6 +149,7 @@ function sessionParts(
     argon2Queue: parts.argon2Queue,
     cache: parts.cache(),
     maxTenants: configOfProfile().maxTenants,
+    keptVersions: () => configOfProfile().versions,
     acceptRollback,
     rotationRule: () => configOfProfile().rotation,
     onUpkeep: (event) => {

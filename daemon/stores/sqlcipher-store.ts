@@ -43,6 +43,11 @@ function statements(db: Database.Database) {
         'select state, dek, meta, value from secret where id = ? and version = ?',
       )
       .raw(),
+    summary: db
+      .prepare<[Uint8Array, number], [number, number, Buffer]>(
+        'select state, dek, meta from secret where id = ? and version = ?',
+      )
+      .raw(),
     page: db
       .prepare<[Uint8Array, number], [Buffer, number, number, number, Buffer]>(
         `select id, version, state, dek, meta from secret
@@ -203,6 +208,13 @@ export function sqlcipherStore(
         const [state, dek, meta, value] = row;
         return { id, version, state, dek, meta, value };
       }),
+    summary: (id, version) =>
+      named(() => {
+        const row = sql.summary.get(id, version);
+        if (row === undefined) return undefined;
+        const [state, dek, meta] = row;
+        return { id, version, state, dek, meta };
+      }),
     page: (after, limit) =>
       named(() =>
         sql.page
@@ -228,9 +240,9 @@ export function sqlcipherStore(
       });
       boundLog();
     },
-    forget: () => {
+    forget: (what) => {
       // It would keep what is to be forgotten, and it cannot go on while the file changes.
-      snapshots.end('keys were destroyed while the vault was copied');
+      snapshots.end(`${what} were destroyed while the vault was copied`);
       named(emptyLog);
     },
     snapshot: (most = usualLogBytes) =>

@@ -62,6 +62,8 @@ export interface Changes {
 export interface SecretsStore {
   /** The row with this id and version. */
   read(id: Uint8Array, version: number): StoredRow | undefined;
+  /** As `read`, without the value. */
+  summary(id: Uint8Array, version: number): RowSummary | undefined;
   /** Current rows in the order of their ids, from the first one after `after`; never their values. */
   page(after: Uint8Array | undefined, limit: number): RowSummary[];
   /** Rows of whatever state in the order of their keys, from the first one after `after`. */
@@ -83,8 +85,8 @@ export interface SecretsStore {
    * dropped or replaced that is not there is INTEGRITY, and nothing is changed.
    */
   commit(changes: Changes, root: Uint8Array): void;
-  /** Leaves nothing on the disk, in no log either, of lines of the key set that were replaced. */
-  forget(): void;
+  /** Leaves nothing on the disk, in no log either, of what was dropped or replaced; `what` says that to whoever reads along. */
+  forget(what: 'keys' | 'versions'): void;
   /** Ends the store; a second call does nothing. */
   close(): void;
 }

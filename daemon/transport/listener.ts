@@ -18,6 +18,8 @@ export interface Listener {
 
 interface ListenerParts {
   readonly path: string;
+  /** A socket that listens at `path` already, and belongs to the listener from now on. */
+  readonly fd?: number | undefined;
   readonly limits: Limits;
   readonly daemon: string;
   /** Monotonic milliseconds. */
@@ -66,7 +68,7 @@ function receive(connection: Connection, chunk: Uint8Array): void {
   }
 }
 
-/** Listens on a Unix-domain socket at `path`, which must be free. */
+/** Listens on a Unix-domain socket at `path`, which must be free, or on the one that was handed over. */
 export async function listen(parts: ListenerParts): Promise<Listener> {
   const { limits, now } = parts;
   const open = new Set<Connection>();
@@ -149,7 +151,8 @@ export async function listen(parts: ListenerParts): Promise<Listener> {
   const server = createServer({ pauseOnConnect: true }, accept);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ path: parts.path, backlog: 511 }, () => {
+    const { path, fd } = parts;
+    server.listen({ ...(fd === undefined ? { path } : { fd }), backlog: 511 }, () => {
       server.off('error', reject);
       resolve();
     });

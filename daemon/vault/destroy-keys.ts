@@ -42,7 +42,7 @@ export function createKeyDestruction(places: KeysetPlaces): KeyDestruction {
     // A crash before this leaves the vault a generation behind, and the next unlock brings it up to the file.
     if (!ledger.holdsKeyset(lines)) ledger.commit({ keyset: { from: 0, lines } });
     // A crash before this leaves old pages in the log, and `finish` empties it.
-    ledger.forget();
+    ledger.forget('keys');
   }
 
   /** Keys are destroyed by their marks: a disk that refuses now must not make that look undone. */

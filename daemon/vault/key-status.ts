@@ -65,7 +65,7 @@ export interface KeyStatus extends DekLine {
   readonly keys: readonly KeyFacts[];
   /** Where the next page of them goes on: the version that it begins below. */
   readonly next: number | undefined;
-  /** How many values are stored, and how many of them under legacy keys. */
+  /** How many values are stored, earlier versions and deleted ones among them, and how many of them under legacy keys. */
   readonly values: number;
   readonly legacyValues: number;
   readonly legacyKeys: readonly LegacyKeyFacts[];
@@ -115,7 +115,7 @@ export function keyStatus(parts: KeyStatusParts, query: KeyQuery): KeyStatus {
     active: newest?.state === 'active' ? newest.entry.version : undefined,
     keys: page.map((record) => keyFacts(parts, record, !newer.has(record.entry.id))),
     next: below.length > page.length ? last : undefined,
-    values: ledger.size(),
+    values: ledger.rowCount(),
     legacyValues: ledger.counts().get(noDek) ?? 0,
     legacyKeys: legacyKeysOf(keyset),
     resealing: resealing.progress(),

@@ -7,10 +7,11 @@ import {
   type Changes,
   type CounterRow,
   type FactRow,
+  type RowKey,
   type SecretsStore,
   type StoredRow,
 } from '../stores/store.ts';
-import { createCurrentRows, type CurrentRows, type RowEntry } from './current-rows.ts';
+import { createRowIndex, type RowEntry, type RowIndex } from './row-index.ts';
 import { sumSize, toggle, toggled, toggleText } from './freshness-sum.ts';
 import type { IndexKeys } from './index-keys.ts';
 import { keysetHead, type AuditHead, type Root, type RootCipher } from './root.ts';
@@ -20,12 +21,12 @@ export interface LedgerState {
   readonly root: Root;
   /** The root as it is stored; undefined before the first commit. */
   readonly sealed: Uint8Array | undefined;
-  readonly rows: CurrentRows;
+  readonly rows: RowIndex;
   readonly counters: Map<string, number>;
   readonly facts: Map<string, FactRow>;
 }
 
-/** A current row sealed anew, to take the place of the one that it was made from. */
+/** A row sealed anew or in another state, to take the place of the one that it was made from. */
 export interface Replacement {
   readonly row: StoredRow;
   /** What is known of it once it is in place. */
@@ -52,7 +53,7 @@ export const emptyState = (): LedgerState => ({
     keyset: keysetHead([]),
   },
   sealed: undefined,
-  rows: createCurrentRows(),
+  rows: createRowIndex(),
   counters: new Map(),
   facts: new Map(),
 });
@@ -71,7 +72,7 @@ export async function checkedState(
   const sealed = store.root();
   if (sealed === undefined) throw tampered('its root is gone');
   const root = cipher.open(sealed);
-  const rows = createCurrentRows();
+  const rows = createRowIndex();
   const sum = new Uint8Array(sumSize);
   let count = 0;
   let sinceYield = 0;
@@ -81,10 +82,15 @@ export async function checkedState(
       const item = keys.rowItem(fingerprint);
       toggle(sum, item);
       count++;
-      const dek = dekOf(fingerprint);
-      if (stateOf(fingerprint) === rowState.current) {
-        rows.put(idOf(fingerprint), { version: versionOf(fingerprint), dek, item: textOf(item) });
-      } else rows.countOther(dek);
+      const id = idOf(fingerprint);
+      const state = stateOf(fingerprint) ?? rowState.superseded;
+      if (state === rowState.current && rows.get(id) !== undefined) throw tampered('two rows are current');
+      rows.put(id, {
+        version: versionOf(fingerprint),
+        state,
+        dek: dekOf(fingerprint),
+        item: textOf(item),
+      });
     }
     sinceYield += block.length / fingerprintSize;
     if (sinceYield >= rowsPerTurn) {
@@ -109,11 +115,27 @@ export async function checkedState(
   return { root, sealed, rows, counters, facts };
 }
 
-/** The step of these changes. */
-export const stepOf = (keys: IndexKeys, changes: Changes, replaced: readonly Replacement[] = []): Step => ({
+/** The step of these changes; `replaced` says of the rows to replace what is known of them already. */
+export const stepOf = (
+  keys: IndexKeys,
+  rows: RowIndex,
+  changes: Changes,
+  replaced: readonly Replacement[] = (changes.replace ?? []).map((row) => {
+    const before = rows.entry(row.id, row.version);
+    if (before === undefined) throw tampered('a row is gone');
+    return replacementOf(keys, row, before);
+  }),
+): Step => ({
   changes,
   put: new Map((changes.put ?? []).map((row) => [row, keys.rowItem(fingerprintOf(row))])),
   replaced,
+});
+
+/** The row in place of the one that had the entry `before`. */
+export const replacementOf = (keys: IndexKeys, row: StoredRow, before: RowEntry): Replacement => ({
+  row,
+  before,
+  entry: entryFor(row, keys.rowItem(fingerprintOf(row))),
 });
 
 /** The root of a state after a step, as the commit of this number. */
@@ -125,8 +147,8 @@ export function rootAfter(
   audit: AuditHead | undefined,
 ): Root {
   const { drop = [], counters: counted = [], facts: noted = [], keyset } = changes;
-  const itemOf = (id: Uint8Array): Uint8Array[] => {
-    const entry = rows.get(id);
+  const itemOf = ({ id, version }: RowKey): Uint8Array[] => {
+    const entry = rows.entry(id, version);
     return entry === undefined ? [] : [bytesOf(entry.item)];
   };
   const counterItems = ({ key, reserved }: CounterRow): Uint8Array[] => {
@@ -143,7 +165,7 @@ export function rootAfter(
   /** By how many facts a change makes more of them. */
   const growth = ({ name, sealed }: FactRow): number => Number(sealed.length > 0) - Number(facts.has(name));
 
-  const dropped = drop.flatMap(({ id }) => itemOf(id));
+  const dropped = drop.flatMap(itemOf);
   const items = [...dropped, ...put.values(), ...counted.flatMap(counterItems), ...noted.flatMap(factItems)];
   const sum = toggled(Buffer.from(root.sum, 'hex'), items);
   for (const { before, entry } of replaced) {
@@ -163,9 +185,10 @@ export function rootAfter(
 
 /** Takes over what a step has changed, once it is committed. */
 export function enter({ rows, counters, facts }: LedgerState, { changes, put, replaced }: Step): void {
-  for (const { id } of changes.drop ?? []) rows.drop(id);
-  for (const [row, item] of put) rows.put(row.id, entryFor(row, item));
+  for (const { id, version } of changes.drop ?? []) rows.drop(id, version);
+  // Before the rows that take their place as the current ones.
   for (const { row, entry } of replaced) rows.put(row.id, entry);
+  for (const [row, item] of put) rows.put(row.id, entryFor(row, item));
   for (const { key, reserved } of changes.counters ?? []) counters.set(key, reserved);
   for (const fact of changes.facts ?? []) {
     if (fact.sealed.length === 0) facts.delete(fact.name);
@@ -174,8 +197,9 @@ export function enter({ rows, counters, facts }: LedgerState, { changes, put, re
 }
 
 /** What is known of a row that adds this item to the freshness sum. */
-export const entryFor = ({ version, dek }: StoredRow, item: Uint8Array): RowEntry => ({
+export const entryFor = ({ version, state, dek }: StoredRow, item: Uint8Array): RowEntry => ({
   version,
+  state,
   dek,
   item: textOf(item),
 });

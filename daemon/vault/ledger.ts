@@ -1,15 +1,22 @@
 import { HushError } from '../../protocol/errors.ts';
 import { equalBytes } from '../memory/plain-bytes.ts';
 import { fingerprintOf } from '../stores/fingerprint.ts';
-import type { Changes, FactRow, RowKey, RowSummary, SecretsStore, StoredRow } from '../stores/store.ts';
-import type { RowEntry } from './current-rows.ts';
+import {
+  rowState,
+  type Changes,
+  type FactRow,
+  type RowKey,
+  type RowSummary,
+  type SecretsStore,
+  type StoredRow,
+} from '../stores/store.ts';
 import { toggled } from './freshness-sum.ts';
 import type { IndexKeys } from './index-keys.ts';
 import {
   checkedState,
   emptyState,
   enter,
-  entryFor,
+  replacementOf,
   rootAfter,
   stepOf,
   tampered,
@@ -18,11 +25,14 @@ import {
   type Replacement,
 } from './ledger-state.ts';
 import { keysetHead, type AuditHead, type RootCipher } from './root.ts';
+import type { RowEntry } from './row-index.ts';
 
 /** The one way to a store: whatever comes out is the row that was last put in, and every commit moves the root. */
 export interface Ledger {
   /** How many secrets there are. */
   size(): number;
+  /** How many rows there are, of whatever state. */
+  rowCount(): number;
   /** The number of the last commit. */
   commitCounter(): number;
   /** Throws LOCKED once closed, and UNAVAILABLE once a failed write left the store in an unknown state. */
@@ -41,13 +51,21 @@ export interface Ledger {
   version(id: Uint8Array): number | undefined;
   /** Its current row; undefined if there is no such secret. Throws INTEGRITY if the store has another row, or none. */
   read(id: Uint8Array): StoredRow | undefined;
+  /** Its row of that version, in whatever state; otherwise as `read`. */
+  readVersion(id: Uint8Array, version: number): StoredRow | undefined;
+  /** As `readVersion`, without the value; an older seal of the same row shows at the next unlock. */
+  summary(id: Uint8Array, version: number): RowSummary | undefined;
+  /** What is known of its rows, the oldest first. */
+  entries(id: Uint8Array): readonly RowEntry[];
+  /** The deleted rows in the order of their ids, from the first one after `after`; never their values. */
+  deletedPage(after: Uint8Array | undefined, limit: number): RowSummary[];
   /** As the store's `page`. Throws INTEGRITY for a row that is not the current one of its id. */
   page(after: Uint8Array | undefined, limit: number): RowSummary[];
   /** How many rows each data key seals, by its version; 0 stands for rows that were sealed without one. */
   counts(): ReadonlyMap<number, number>;
   /** As the store's `rows`. */
   rows(after: RowKey | undefined, limit: number): StoredRow[];
-  /** What is known of this row, which `rows` gave in this turn. Throws INTEGRITY unless it is the current one of its id. */
+  /** What is known of this row, which `rows` gave in this turn. Throws INTEGRITY for one that the vault does not know. */
   entryOf(row: StoredRow): RowEntry;
   /** The row sealed anew, for `replace`, in place of the one that had this entry. */
   replacement(row: StoredRow, before: RowEntry): Replacement;
@@ -62,8 +80,8 @@ export interface Ledger {
   goPast(commit: number): void;
   /** Whether the last commit holds this key set, of which these are all lines. */
   holdsKeyset(lines: readonly string[]): boolean;
-  /** Makes the store forget for good what it no longer holds. Throws UNAVAILABLE. */
-  forget(): void;
+  /** Makes the store forget for good what it no longer holds; see its own. Throws UNAVAILABLE. */
+  forget: SecretsStore['forget'];
   /** Tells of what each commit has changed, until the function that it gives is called. One at a time. */
   watch(seen: (changes: Changes) => void): () => void;
   /** How many rows there are, and the freshness sum of them alone. */
@@ -134,9 +152,26 @@ function ledgerOf(first: SecretsStore, keys: IndexKeys, cipher: RootCipher, open
     });
   }
 
-  function commit(changes: Changes, replaced: readonly Replacement[] = []): number {
+  function rowOf(id: Uint8Array, entry: RowEntry | undefined): StoredRow | undefined {
+    if (entry === undefined) return undefined;
+    const row = store.read(id, entry.version);
+    if (row === undefined) throw tampered('a row is gone');
+    requireItem(row, entry);
+    return row;
+  }
+
+  function summaryOf(id: Uint8Array, version: number): RowSummary | undefined {
+    const entry = rows.entry(id, version);
+    if (entry === undefined) return undefined;
+    const row = store.summary(id, version);
+    if (row === undefined) throw tampered('a row is gone');
+    if (row.state !== entry.state || row.dek !== entry.dek) throw tampered('a row was replaced');
+    return row;
+  }
+
+  function commit(changes: Changes, replaced?: readonly Replacement[]): number {
     requireOpen();
-    const step = stepOf(keys, changes, replaced);
+    const step = stepOf(keys, rows, changes, replaced);
     const root = rootAfter(state, keys, step, nextNumber(), auditHead);
     const sealed = cipher.seal(root);
     try {
@@ -153,6 +188,7 @@ function ledgerOf(first: SecretsStore, keys: IndexKeys, cipher: RootCipher, open
 
   return {
     size: rows.size,
+    rowCount: () => state.root.rows,
     commitCounter: () => state.root.commit,
     requireOpen,
     counter: (key) => counters.get(key) ?? 0,
@@ -166,13 +202,20 @@ function ledgerOf(first: SecretsStore, keys: IndexKeys, cipher: RootCipher, open
       return auditHead?.seq !== audit?.seq || auditHead?.hash !== audit?.hash;
     },
     version: (id) => rows.get(id)?.version,
-    read: (id) => {
-      const entry = rows.get(id);
-      if (entry === undefined) return undefined;
-      const row = store.read(id, entry.version);
-      if (row === undefined) throw tampered('a row is gone');
-      requireItem(row, entry);
-      return row;
+    read: (id) => rowOf(id, rows.get(id)),
+    readVersion: (id, version) => rowOf(id, rows.entry(id, version)),
+    summary: summaryOf,
+    entries: (id) => {
+      const current = rows.get(id);
+      const others = rows.others(id);
+      return current === undefined ? others : [...others, current];
+    },
+    deletedPage: (after, limit) => {
+      requireOpen();
+      return rows.deletedIds(after, limit).flatMap((id) => {
+        const entry = rows.others(id).find(({ state }) => state === rowState.deleted);
+        return (entry === undefined ? undefined : summaryOf(id, entry.version)) ?? [];
+      });
     },
     page: (after, limit) => {
       requireOpen();
@@ -189,14 +232,14 @@ function ledgerOf(first: SecretsStore, keys: IndexKeys, cipher: RootCipher, open
       return store.rows(after, limit);
     },
     entryOf: (row) => {
-      const entry = rows.get(row.id);
-      if (entry?.version !== row.version) throw tampered('a row was put in or replaced');
+      const entry = rows.entry(row.id, row.version);
+      if (entry === undefined) throw tampered('a row was put in or replaced');
       requireItem(row, entry);
       return entry;
     },
-    replacement: (row, before) => ({ row, before, entry: entryFor(row, keys.rowItem(fingerprintOf(row))) }),
+    replacement: (row, before) => replacementOf(keys, row, before),
     replace: (replacements) => {
-      const current = replacements.filter(({ row, before }) => rows.get(row.id) === before);
+      const current = replacements.filter(({ row, before }) => rows.entry(row.id, row.version) === before);
       if (current.length > 0) commit({ replace: current.map(({ row }) => row) }, current);
       return current.length;
     },
@@ -210,9 +253,9 @@ function ledgerOf(first: SecretsStore, keys: IndexKeys, cipher: RootCipher, open
       const { keyset } = state.root;
       return head.lines === keyset.lines && head.hash === keyset.hash;
     },
-    forget: () => {
+    forget: (what) => {
       requireOpen();
-      store.forget();
+      store.forget(what);
     },
     watch: (seen) => {
       watcher = seen;
@@ -231,7 +274,7 @@ function ledgerOf(first: SecretsStore, keys: IndexKeys, cipher: RootCipher, open
     moveTo: (next, keysetLines, commitPoint) => {
       requireOpen();
       const keyset = { from: 0, lines: keysetLines };
-      const root = rootAfter(state, keys, stepOf(keys, { keyset }), nextNumber(), auditHead);
+      const root = rootAfter(state, keys, stepOf(keys, rows, { keyset }), nextNumber(), auditHead);
       const sealed = cipher.seal(root);
       const counted = [...counters].map(([key, reserved]) => ({ key, reserved }));
       next.commit({ keyset, counters: counted, facts: [...facts.values()] }, sealed);

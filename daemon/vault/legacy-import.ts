@@ -13,6 +13,7 @@ import { movesLegacy } from './idle-keys.ts';
 import type { KeyLines } from './key-lines.ts';
 import { sealMeta } from './meta.ts';
 import { noDek, ofItsOwn, type Rows } from './rows.ts';
+import type { Versions } from './versions.ts';
 
 /** One value from before data keys: AES-256-GCM under a master key, without AAD. */
 export interface LegacyRow {
@@ -69,6 +70,7 @@ export interface LegacyParts extends Pick<KeysetPlaces, 'keyring' | 'ledger' | '
   readonly keys: IndexKeys;
   readonly keyLines: KeyLines;
   readonly rows: Rows;
+  readonly versions: Versions;
   readonly sealer: Sealer;
   readonly cache: SecretCache;
   readonly now: () => Date;
@@ -77,16 +79,16 @@ export interface LegacyParts extends Pick<KeysetPlaces, 'keyring' | 'ledger' | '
 /** Who has more systems to leave behind takes one after the other: a rotation frees the places. */
 const mostLegacyKeys = 16;
 
-/** A row that may be stored, and the one that it takes the place of. */
+/** A row that may be stored, and the one that it takes the place of: the current one, or the one that was deleted. */
 interface Accepted {
   readonly row: LegacyRow;
   readonly id: Uint8Array;
-  readonly before: StoredRow | undefined;
+  readonly head: StoredRow | undefined;
 }
 
 /** The importer of an open vault. */
 export function createLegacyImporter(parts: LegacyParts): LegacyImporter {
-  const { keyring, ledger, keys, keyLines, rows, sealer, cache, now } = parts;
+  const { keyring, ledger, keys, keyLines, rows, versions, sealer, cache, now } = parts;
 
   /** Whether the secret has this very value. Throws where it cannot be read. */
   function hasValue({ path }: LegacyRow, found: StoredRow, value: Uint8Array): boolean {
@@ -102,10 +104,10 @@ export function createLegacyImporter(parts: LegacyParts): LegacyImporter {
   function judged(row: LegacyRow, value: Uint8Array, overwrite: boolean): Accepted | 'already' | HushError {
     const id = keys.rowId(row.path);
     return ofItsOwn(() => {
-      const before = ledger.read(id);
-      if (before === undefined) return { row, id, before };
-      if (hasValue(row, before, value)) return 'already';
-      return overwrite ? { row, id, before } : exists();
+      const head = versions.head(id);
+      if (head?.state !== rowState.current) return { row, id, head };
+      if (hasValue(row, head, value)) return 'already';
+      return overwrite ? { row, id, head } : exists();
     });
   }
 
@@ -120,14 +122,15 @@ export function createLegacyImporter(parts: LegacyParts): LegacyImporter {
     return legacy.length + 1;
   }
 
-  function store(accepted: readonly Accepted[], version: number): number {
+  function store(accepted: readonly Accepted[], version: number, by: string): number {
     const dek = keyring.activeDek(storedLine.keyring, storedLine.tenant);
-    const counters = keyLines.spend(dek, accepted.length);
+    // For each its name, and perhaps the row that it takes the place of, sealed anew.
+    const counters = keyLines.spend(dek, accepted.length * 3);
     const updatedAt = now().toISOString();
-    const put = accepted.map(({ row: { path, nonce, sealed, createdAt = updatedAt }, id, before }) => {
-      const place = { id, version: (before?.version ?? 0) + 1 };
+    const put = accepted.map(({ row: { path, nonce, sealed, createdAt = updatedAt }, id }) => {
+      const place = { id, version: versions.highest(id) + 1 };
       const { scope, name } = path;
-      const meta = { scope, name, createdAt, updatedAt, size: sealed.length - tagLength };
+      const meta = { scope, name, createdAt, updatedAt, size: sealed.length - tagLength, by };
       return {
         ...place,
         state: rowState.current,
@@ -136,8 +139,10 @@ export function createLegacyImporter(parts: LegacyParts): LegacyImporter {
         value: legacyForm(version, nonce, sealed),
       };
     });
-    const drop = accepted.flatMap(({ before }) => (before === undefined ? [] : [before]));
-    const commit = ledger.commit({ drop, put, counters });
+    const successions = accepted.map(({ id, head }) => versions.succession(id, head, dek));
+    const drop = successions.flatMap((one) => one.drop);
+    const replace = successions.flatMap((one) => one.replace);
+    const commit = ledger.commit({ drop, replace, put, counters });
     keyLines.granted(counters);
     for (const { row } of accepted) cache.drop(row.path.text);
     return commit;
@@ -181,7 +186,7 @@ export function createLegacyImporter(parts: LegacyParts): LegacyImporter {
       }
       if (opened === 0 && given.length > 0) throw wrongKey(given.length);
       const isStored = refused.length === 0 && accepted.length > 0 && !checkOnly;
-      const commit = isStored ? store(accepted, keyVersion(key, by)) : ledger.commitCounter();
+      const commit = isStored ? store(accepted, keyVersion(key, by), by) : ledger.commitCounter();
       return { stored: accepted.length, already, refused, commit };
     },
   };

@@ -6,20 +6,43 @@ import { parseSealedValue, type Sealer } from '../keys/sealed.ts';
 import { hexOf, utf8 } from '../keys/text.ts';
 import type { RowSummary } from '../stores/store.ts';
 
-const format = 1;
+/** The one that is written; 1 has none of the optional fields. */
+const format = 2;
 const numbered = z.object({ format: z.number() });
 
-// Later releases add fields: what is not known here is left alone.
-const meta = z.object({
+// Later releases add fields: what is not known here is kept as it is.
+const meta = z.looseObject({
   scope: z.string(),
   name: z.string(),
   createdAt: z.string(),
   updatedAt: z.string(),
   size: z.number(),
+  by: z.string().exactOptional(),
+  expiresAt: z.string().exactOptional(),
+  note: z.string().exactOptional(),
+  tags: z.array(z.string()).exactOptional(),
+  deletedAt: z.string().exactOptional(),
 });
 
-/** What is told of a secret without its value: its path, its times (ISO 8601 in UTC), its size in bytes. */
-export type Meta = z.output<typeof meta>;
+/** What is told of one version of a secret without its value; times are ISO 8601 in UTC. */
+export interface Meta {
+  readonly scope: string;
+  readonly name: string;
+  /** When the secret was made. */
+  readonly createdAt: string;
+  /** When this version of it was. */
+  readonly updatedAt: string;
+  /** Of the value, in bytes. */
+  readonly size: number;
+  /** The name of the identity that stored this version. */
+  readonly by?: string;
+  /** When the value of this version ends. */
+  readonly expiresAt?: string;
+  readonly note?: string;
+  readonly tags?: readonly string[];
+  /** When it was deleted; true only while the row's state says so too. */
+  readonly deletedAt?: string;
+}
 
 /** The meta of a row is found before its name is known: it is bound to the row's id, which is the name's keyed hash. */
 const placeOf = ({ id, version }: Pick<RowSummary, 'id' | 'version'>) =>
@@ -32,7 +55,7 @@ export function sealMeta(
   row: Pick<RowSummary, 'id' | 'version'>,
   content: Meta,
 ): Uint8Array {
-  return sealMetaBytes(sealer, dek, row, utf8(JSON.stringify({ format, ...content })));
+  return sealMetaBytes(sealer, dek, row, utf8(JSON.stringify({ ...content, format })));
 }
 
 /** The sealed form of a row's meta that was opened before. */
@@ -65,8 +88,8 @@ export function nameFrom(plain: Uint8Array): Pick<Meta, 'scope' | 'name'> {
   // Checked field by field below: what is not of this form goes the long way, which says why.
   const content = JSON.parse(textOf(plain)) as { format?: unknown; scope?: unknown; name?: unknown } | null;
   const { format: found, scope, name } = content ?? {};
-  const isPlain = found === format && typeof scope === 'string' && typeof name === 'string';
-  return isPlain ? { scope, name } : metaFrom(plain);
+  const isKnown = typeof found === 'number' && found <= format;
+  return isKnown && typeof scope === 'string' && typeof name === 'string' ? { scope, name } : metaFrom(plain);
 }
 
 /** The meta in its bytes. Throws NEWER_FORMAT. */

@@ -4,7 +4,7 @@ import type { Dek } from '../keys/dek-index.ts';
 import type { Keyring } from '../keys/keyring.ts';
 import { openLegacy, parseLegacyForm } from '../keys/legacy-value.ts';
 import { parseSealedValue, type Sealer } from '../keys/sealed.ts';
-import { wipe } from '../memory/plain-bytes.ts';
+import { newBytes, wipe } from '../memory/plain-bytes.ts';
 import { rowState, type RowSummary, type StoredRow } from '../stores/store.ts';
 import { metaFrom, nameFrom, openMeta, sealMeta, sealMetaBytes, type Meta } from './meta.ts';
 
@@ -36,8 +36,16 @@ export interface Rows {
   metaOf(row: RowSummary): Meta;
   /** The row's value, which the caller wipes. */
   valueOf(row: StoredRow, name: RowName, allocate: Allocate): Uint8Array;
-  /** The current row of a secret, under a data key. */
-  sealed(dek: Dek, row: Pick<RowSummary, 'id' | 'version'>, meta: Meta, value: Uint8Array): StoredRow;
+  /** A row of a secret under a data key, the current one unless `state` says otherwise. */
+  sealed(
+    dek: Dek,
+    row: Pick<RowSummary, 'id' | 'version'>,
+    meta: Meta,
+    value: Uint8Array,
+    state?: number,
+  ): StoredRow;
+  /** The row in another state, and with another meta if one is given; under the data key, if it is under another. */
+  changed(dek: Dek, row: StoredRow, state: number, meta?: Meta): StoredRow;
   /**
    * The same row under another data key: meta and value stay what they are, byte for byte. `scratch` gives the memory of
    * plaintexts, and `form` that of what is sealed.
@@ -68,39 +76,45 @@ export function createRows(keyring: Keyring, sealer: Sealer, forNames: Allocate)
     }
   }
 
+  function resealed(dek: Dek, row: StoredRow, scratch: Allocate, form?: Allocate): StoredRow {
+    const { id, version, state } = row;
+    const plain = openMeta(sealer, dekOf, row, scratch);
+    let value: Uint8Array | undefined;
+    try {
+      const { scope, name } = nameFrom(plain);
+      value = valueOf(row, { scope, name }, scratch);
+      return {
+        id,
+        version,
+        state,
+        dek: dek.version,
+        meta: sealMetaBytes(sealer, dek, { id, version }, plain, form),
+        value: sealer.sealValue(dek, { part: 'value', scope, name, version }, value, form),
+      };
+    } finally {
+      wipe(plain);
+      if (value !== undefined) wipe(value);
+    }
+  }
+
   return {
     metaOf,
     valueOf,
-    sealed(dek, { id, version }, meta, value) {
+    sealed(dek, { id, version }, meta, value, state = rowState.current) {
       const { scope, name } = meta;
       return {
         id,
         version,
-        state: rowState.current,
+        state,
         dek: dek.version,
         meta: sealMeta(sealer, dek, { id, version }, meta),
         value: sealer.sealValue(dek, { part: 'value', scope, name, version }, value),
       };
     },
-    resealed(dek, row, scratch, form) {
-      const { id, version, state } = row;
-      const plain = openMeta(sealer, dekOf, row, scratch);
-      let value: Uint8Array | undefined;
-      try {
-        const { scope, name } = nameFrom(plain);
-        value = valueOf(row, { scope, name }, scratch);
-        return {
-          id,
-          version,
-          state,
-          dek: dek.version,
-          meta: sealMetaBytes(sealer, dek, { id, version }, plain, form),
-          value: sealer.sealValue(dek, { part: 'value', scope, name, version }, value, form),
-        };
-      } finally {
-        wipe(plain);
-        if (value !== undefined) wipe(value);
-      }
+    changed(dek, row, state, meta) {
+      const under = row.dek === dek.version ? row : resealed(dek, row, newBytes);
+      return { ...under, state, ...(meta === undefined ? {} : { meta: sealMeta(sealer, dek, row, meta) }) };
     },
+    resealed,
   };
 }

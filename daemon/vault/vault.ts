@@ -4,6 +4,7 @@ import { createSecretCache, type CacheOptions, type CacheStats } from '../cache/
 import { storedLine } from '../keys/create.ts';
 import { createNonceSource } from '../keys/nonce.ts';
 import { createSealer } from '../keys/sealed.ts';
+import type { Keyset } from '../keys/keyset.ts';
 import { newBytes } from '../memory/plain-bytes.ts';
 import type { SecureArena } from '../memory/secure-bytes.ts';
 import type { SqlcipherStore } from '../stores/sqlcipher-store.ts';
@@ -25,11 +26,21 @@ import { createResealing, type Resealing, type ResealingEvent } from './resealin
 import { createRootCipher, type AuditHead } from './root.ts';
 import { createRotations, type RotatedKeys } from './rotations.ts';
 import { createRows } from './rows.ts';
+import { createSecretHistory, type SecretHistory } from './secret-history.ts';
+import { createSecretMoves, type SecretMoves } from './secret-moves.ts';
 import { createSecrets, type Secrets } from './secrets.ts';
 import { createTenants, type Tenants } from './tenants.ts';
+import { createVersionMarks } from './version-marks.ts';
+import { createVersions } from './versions.ts';
 
 /** The name of the fact that holds the newest generation of the profile's header. */
 const headerGenerationFact = 'header-generation';
+
+/** The name of the fact that holds the version which new data keys go past. */
+const passedVersionsFact = 'passed-key-versions';
+
+/** So many data keys no line gets in the time between a backup and the day on which it is taken back. */
+const mostAbandonedKeys = 1_000;
 
 /** What a vault is opened with. Store and keyring belong to the same profile; the vault closes the store only. */
 export interface VaultParts
@@ -37,6 +48,8 @@ export interface VaultParts
   readonly store: SecretsStore;
   readonly arena: SecureArena;
   readonly cache: CacheOptions;
+  /** How many earlier versions of a secret stay. */
+  readonly keptVersions: () => number;
   /** Gives the memory of values on their way to the caller, who wipes them; new memory each time by default. */
   readonly allocate?: (length: number) => Uint8Array;
   /** The time of day; the system's if left out. */
@@ -63,6 +76,8 @@ export interface VaultState {
 /** What a vault tells of itself. */
 export interface VaultStats {
   readonly secrets: number;
+  /** How many rows: versions of whatever state. */
+  readonly rows: number;
   readonly commit: number;
   /** The key that stored secrets are sealed under. */
   readonly activeKey: string;
@@ -74,7 +89,7 @@ export interface VaultStats {
  * the disk when it returns, and `commit` is the number of that change. All throw INTEGRITY when what is stored was tampered with,
  * UNAVAILABLE when the disk refuses (nothing has changed then), and LOCKED after `close`.
  */
-export interface Vault extends Secrets, Handles {
+export interface Vault extends Secrets, SecretHistory, SecretMoves, Handles {
   readonly vaultId: string;
   /** The key of a keyring's digests, 32 bytes that the caller wipes. */
   digestKey(keyring: string): Uint8Array;
@@ -143,9 +158,20 @@ export async function openVault(parts: VaultParts): Promise<Vault> {
   };
   try {
     const ledger = await openLedger(store, keys, cipher);
-    const past = await parts.beforeChange?.(stateOf(ledger, createFacts(ledger, keys, keyring.vaultId)));
+    const facts = createFacts(ledger, keys, keyring.vaultId);
+    const found = stateOf(ledger, facts);
+    const past = await parts.beforeChange?.(found);
     mendKeyset(ledger, store.keysetLines(), keyring.keyset().lines);
-    if (past !== undefined) ledger.goPast(past);
+    if (past !== undefined) {
+      ledger.goPast(past);
+      // Each key had a commit of its own: none that was given up has a version past this one.
+      const abandoned = Math.min(Math.max(0, past - found.commit), mostAbandonedKeys);
+      if (abandoned > 0) {
+        const passed = newestVersion(keyring.keyset()) + abandoned;
+        ledger.commit({ facts: [facts.row(passedVersionsFact, passed)] });
+      }
+    }
+    keyring.goPast(z.int().catch(0).parse(facts.get(passedVersionsFact)));
     return vaultOf(parts, ledger, keys, closeKeys);
   } catch (error) {
     closeKeys();
@@ -180,6 +206,13 @@ const stateOf = (ledger: Ledger, facts: Facts): VaultState => ({
   headerGeneration: z.int().catch(0).parse(facts.get(headerGenerationFact)),
 });
 
+/** The highest version that a data key of any line has. */
+const newestVersion = ({ keys }: Keyset): number =>
+  [...keys.values()].reduce(
+    (newest, { entry }) => (entry.use === 'dek' ? Math.max(newest, entry.version) : newest),
+    0,
+  );
+
 /** Brings the vault's copy of the key set up to the one that both copies gave together. */
 function mendKeyset(ledger: Ledger, kept: readonly string[], lines: readonly string[]): void {
   const from = lines.findIndex((line, at) => line !== kept[at]);
@@ -213,7 +246,11 @@ function vaultOf(parts: VaultParts, ledger: Ledger, keys: IndexKeys, closeKeys: 
   });
   const rotations = createRotations({ keyring, ledger, facts, keyLines });
   const keyUse = createKeyUse({ keyring, ledger, facts, now });
-  const legacy = createLegacyImporter({ ...places, keys, keyLines, rows, sealer, cache, now });
+  const marks = createVersionMarks(facts);
+  const versions = createVersions({ ledger, rows, marks, keptVersions: parts.keptVersions });
+  const secretsParts = { ledger, keys, keyring, keyLines, rows, versions, marks, cache };
+  const secrets = createSecrets({ ...secretsParts, allocate, now });
+  const legacy = createLegacyImporter({ ...places, keys, keyLines, rows, versions, sealer, cache, now });
 
   const requireSettled = (what: string): void => {
     const { state, left } = resealing.progress();
@@ -231,7 +268,9 @@ function vaultOf(parts: VaultParts, ledger: Ledger, keys: IndexKeys, closeKeys: 
 
   return {
     vaultId,
-    ...createSecrets({ ledger, keys, keyring, keyLines, rows, allocate, cache, now }),
+    ...secrets,
+    ...createSecretHistory({ ...secretsParts, setAll: secrets.setAll }),
+    ...createSecretMoves({ ...secretsParts, secrets }),
     ...createHandles({ ledger, keyring, keyLines, sealer }),
     digestKey(name) {
       ledger.requireOpen();
@@ -256,6 +295,7 @@ function vaultOf(parts: VaultParts, ledger: Ledger, keys: IndexKeys, closeKeys: 
     tenants: createTenants({ ...places, destruction, maxTenants: parts.maxTenants, now }),
     stats: () => ({
       secrets: ledger.size(),
+      rows: ledger.rowCount(),
       commit: ledger.commitCounter(),
       activeKey: keyLines.activeKey(),
       cache: { ...cache.stats(), ttlSeconds: parts.cache.ttlSeconds },

@@ -57,6 +57,27 @@ describe('a read that has to be approved', () => {
     );
   });
 
+  test('is for reading alone, or for a signature alone', () => {
+    const { approvals, asked } = approvalsWith();
+    const id = asked();
+    const other = approvals.check('default', path, asker, 'sign')?.approval ?? '';
+    assert.notEqual(other, id);
+    approvals.decide('default', other, false, operator);
+    assert.match(
+      approvals.check('default', path, asker, 'sign')?.message ?? '',
+      /refused this signature with /,
+    );
+    approvals.decide('default', id, true, operator);
+    assert.equal(approvals.check('default', path, asker), undefined);
+    assert.deepEqual(
+      approvals.list().map(({ right, state }) => [right, state]),
+      [
+        ['read', 'used'],
+        ['sign', 'denied'],
+      ],
+    );
+  });
+
   test('is that of one identity, one path and one profile', () => {
     const toml = ['default', 'other'].map((name) => `[profiles.${name}]\napprove = ['global/*']\n`).join('');
     const { approvals, asked } = approvalsWith(toml);

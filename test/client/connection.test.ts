@@ -3,7 +3,9 @@ import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { openConnection } from '../../client/connection.ts';
 import type { Connection } from '../../client/connection.ts';
+import { everyOperation } from '../../client/every-operation.ts';
 import { trustedListenersOf } from '../../client/listener.ts';
+import { connectTo } from '../../client/socket.ts';
 import { HushError } from '../../protocol/errors.ts';
 import type { Limits } from '../../protocol/shapes.ts';
 import { coded } from './coded.ts';
@@ -41,6 +43,8 @@ async function opened(
   const connection = await openConnection({
     socket: path,
     trusted: trustedListenersOf({}),
+    known: everyOperation,
+      connector: connectTo,
     expiresAt: soon(),
     onClose: closing.resolve,
   });

@@ -6,7 +6,9 @@ import { createInterface } from 'node:readline';
 import { describe, test } from 'node:test';
 import { openConnection } from '../../client/connection.ts';
 import type { Connection } from '../../client/connection.ts';
+import { everyOperation } from '../../client/every-operation.ts';
 import { trustedListenersOf } from '../../client/listener.ts';
+import { connectTo } from '../../client/socket.ts';
 import { HushError } from '../../protocol/errors.ts';
 import { coded } from './coded.ts';
 import { limits, startRawServer, temporarySocket } from './server.ts';
@@ -18,6 +20,8 @@ describe('opening a connection', () => {
     openConnection({
       socket: path,
       trusted: trustedListenersOf({}, daemonUid),
+      known: everyOperation,
+      connector: connectTo,
       expiresAt,
       onClose: () => undefined,
     });

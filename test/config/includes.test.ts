@@ -56,7 +56,7 @@ describe('included files', () => {
     put(folder, 'config.toml', "include = ['clients.d/a.toml']");
     assert.throws(() => loadConfig(join(folder, 'config.toml')), {
       code: 'BAD_REQUEST',
-      message: /include: there is no .*clients\.d\/a\.toml$/,
+      message: /config\.toml:1: include: there is no .*clients\.d\/a\.toml$/,
     });
   });
 

@@ -29,7 +29,17 @@ describe('variables', () => {
   });
 
   test('ordinary ones are free', () => {
-    for (const name of ['DATABASE_URL', 'LD', 'NODE', 'API_KEY', 'MY_LD_PRELOAD', 'PATHS', 'ENVIRONMENT']) {
+    for (const name of [
+      'DATABASE_URL',
+      'LDX',
+      'NODE',
+      'NODE_ENV',
+      'HTTPS_PROXY',
+      'API_KEY',
+      'MY_LD_PRELOAD',
+      'PATHS',
+      'ENVIRONMENT',
+    ]) {
       assert.equal(isForbiddenVariable(name), false, name);
     }
   });

@@ -18,7 +18,7 @@ const call = (given: Partial<GateCall> = {}): GateCall => ({
   profile: 'default',
   profileFault: undefined,
   pathFault: undefined,
-  right: { kind: 'read', path: 'global/a' },
+  rights: [{ kind: 'read', path: 'global/a' }],
   ...given,
 });
 const owner: Identity = { kind: 'owner', name: 'owner', pid: 1, uid: 1000, gid: 1000, enrolled: false };
@@ -71,7 +71,7 @@ test('A4: a profile that is missing or unknown to the caller has no unlock bucke
     taken.push([profile, use]);
     return 0;
   };
-  const unlock = call({ name: 'unlock', right: { kind: 'unlock' } });
+  const unlock = call({ name: 'unlock', rights: [{ kind: 'unlock' }] });
   rateGate({ ...unlock, hasPassphrase: true }, peer({ takeToken }), state('locked'));
   rateGate(unlock, peer({ takeToken }), state('locked'));
   rateGate(unlock, peer({ takeToken }), state('missing'));
@@ -106,7 +106,7 @@ test('the rate gate denies an empty bucket, and says how long to wait', () => {
 test('the access gate denies a right that is not granted, and asks for none where none is needed', () => {
   const nobody = peer({ allows: () => false });
   assert.equal(accessGate(call(), nobody, state('unlocked'))?.code, 'ACCESS_DENIED');
-  assert.equal(accessGate(call({ right: undefined }), nobody, state('unlocked')), undefined);
+  assert.equal(accessGate(call({ rights: [] }), nobody, state('unlocked')), undefined);
   assert.equal(accessGate(call(), peer(), state('unlocked')), undefined);
 });
 
@@ -136,20 +136,25 @@ describe('the approval gate', () => {
     assert.equal(approvalGate(call({ name: 'secret.list' }), peer(), pending), waiting);
     assert.equal(approvalGate(call(), peer(), state('unlocked')), undefined);
   });
-  test('asks for the caller by the name that the daemon knows it by', () => {
+  test('asks for the caller by the name that the daemon knows it by, and for what it would do', () => {
     const asked: unknown[] = [];
     const noting = state('unlocked', (...given) => {
       asked.push(given);
       return undefined;
     });
     approvalGate(call(), peer(), noting);
-    assert.deepEqual(asked, [['default', 'global/a', owner]]);
+    approvalGate(call({ rights: [{ kind: 'sign', path: 'global/a' }] }), peer(), noting);
+    assert.deepEqual(asked, [
+      ['default', 'global/a', owner, 'read'],
+      ['default', 'global/a', owner, 'sign'],
+    ]);
   });
-  test('has nothing to say of what is no read, of no profile, or of what is no path', () => {
+  test('has nothing to say of what is no read and no signature, of no profile, or of what is no path', () => {
     const others: Partial<GateCall>[] = [
-      { right: { kind: 'write', path: 'global/a' } },
-      { right: { kind: 'admin' } },
-      { right: undefined },
+      { rights: [{ kind: 'write', path: 'global/a' }] },
+      { rights: [{ kind: 'admin' }] },
+      { rights: [{ kind: 'key', path: 'global/a' }] },
+      { rights: [] },
       { profile: undefined },
       { pathFault: fault },
     ];

@@ -170,7 +170,7 @@ describe('the rotation of the vault key', () => {
         db.close();
       }
     };
-    assert.equal(read(after.all.get('vault file key')), 300);
+    assert.equal(read(after.all.get('vault file key')), 301, 'all secrets, and the one earlier version');
     assert.throws(() => read(before.all.get('vault file key')), 'the key before opens it no more');
   });
 

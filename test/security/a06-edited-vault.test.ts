@@ -136,9 +136,9 @@ describe('A6: a vault that was edited while it was locked', () => {
     const isA = ({ id }: Row): boolean => Buffer.compare(id, oldA.id) === 0;
     const both = (db: OriginalSqlcipher): readonly [a: Row, b: Row] => {
       const rows = rowsOf(db);
-      const a = rows.find(isA);
+      const a = rows.find((row) => isA(row) && row.state === 0);
       const b = rows.find((row) => !isA(row));
-      assert.ok(rows.length === 2 && a && b, 'the vault holds the current rows of a and b, and no more');
+      assert.ok(rows.length === 3 && a && b, 'the vault holds a, its earlier version, and b, and no more');
       return [a, b];
     };
 
@@ -179,6 +179,12 @@ describe('A6: a vault that was edited while it was locked', () => {
         put(db, { ...oldA, version: a.version });
       },
       'an old row put beside the newest': (db) => put(db, oldA),
+      'an earlier version made the current one': (db) =>
+        db.exec('update secret set state = 1 - state where id in (select id from secret where state = 1)'),
+      'an earlier version removed': (db) => db.exec('delete from secret where state = 1'),
+      'the value of an earlier version changed': (db) =>
+        db.exec('update secret set value = (select value from secret where version = 2) where state = 1'),
+      'a secret deleted by its state': (db) => db.exec('update secret set state = 2 where version = 2'),
       'a row removed': (db) => drop(db, both(db)[1]),
       'all rows removed': (db) => db.exec('delete from secret'),
       'the last byte of a value changed': (db) => {

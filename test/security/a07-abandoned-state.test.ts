@@ -85,6 +85,40 @@ describe('A7: a state that was given up', () => {
     });
   });
 
+  test('A7: no key made after that has the name of one that was given up, in any line', async (t) => {
+    const { home, keep, putBack } = await firstState(t);
+    keep('first');
+    const givenUp: string[] = [];
+    await running(t, home, async (client) => {
+      await client.unlock(opener);
+      for (let count = 0; count < 3; count += 1) await client.call('keys.rotate', {});
+      const { kmsKeyId } = (
+        await client.call('crypto.encrypt', { ...place, tenant: 'later', plaintext: value })
+      ).handle;
+      givenUp.push((await encrypt(client)).kmsKeyId, kmsKeyId);
+    });
+    putBack('first');
+    await running(t, home, async (client) => {
+      await client.unlock(opener, { acceptRollback: await rollbackOf(client) });
+    });
+    await running(t, home, async (client) => {
+      await client.unlock(opener);
+      const { kmsKeyId } = (
+        await client.call('crypto.encrypt', { ...place, tenant: 'later', plaintext: value })
+      ).handle;
+      const rotated = await client.call('keys.rotate', {});
+      const after = await encrypt(client);
+      assert.equal(rotated.kmsKeyId, after.kmsKeyId);
+      for (const name of [kmsKeyId, after.kmsKeyId]) assert(!givenUp.includes(name), name);
+      const sealed = await client.call('crypto.decrypt', { ...place, handle: after });
+      assert.deepEqual(sealed.plaintext, value);
+    });
+    await running(t, home, async (client) => {
+      await client.unlock(opener);
+      await client.call('keys.rotate', {});
+    });
+  });
+
   test('A7: nor its header alone', async (t) => {
     const { home, keep, putBack } = await firstState(t);
     keep('first');

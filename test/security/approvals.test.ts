@@ -108,7 +108,7 @@ describe('a read that matches `approve`', () => {
       ],
     );
     assert.equal(about[2]?.key, `approve ${id}`);
-    assert.deepEqual(about[3]?.['detail'], { id, path, client: 'asker', by: 'first' });
+    assert.deepEqual(about[3]?.['detail'], { id, path, right: 'read', client: 'asker', by: 'first' });
     const reads = records.filter(({ event, key }) => event === 'secret.get' && key === path);
     assert.equal(reads.filter(({ outcome }) => outcome === 'ok').length, 2);
     assert.equal(reads.filter(({ code }) => code === 'APPROVAL_PENDING').length, 5);

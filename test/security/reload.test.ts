@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { chmodSync, unlinkSync } from 'node:fs';
+import { chmodSync, chownSync, unlinkSync } from 'node:fs';
 import { test } from 'node:test';
-import { startUnlocked } from '../support/daemon.ts';
+import { makeHome, startUnlocked } from '../support/daemon.ts';
 import { eventually, recordsIn, utf8 } from './facts.ts';
-import { otherProgram, wireAs } from './peers.ts';
+import { daemonUser, otherProgram, skippedUnlessRoot, startOpenToAll, wireAs } from './peers.ts';
 import { codeOf, greet } from './wire.ts';
 
 const profile = 'default';
@@ -65,4 +65,26 @@ test('SIGHUP takes a good config, for connections that are open too; a bad or un
     told.map(({ outcome }) => outcome),
     [...bad.map(() => 'failed'), 'failed', 'ok', 'ok'],
   );
+});
+
+test('SIGHUP refuses a group that the daemon may not give its socket to: the next start would be refused', async (t) => {
+  if (skippedUnlessRoot(t)) return;
+  const home = makeHome(t);
+  await home.init();
+  const { daemon } = await startOpenToAll(t, home);
+  const reload = async (group: number): Promise<string> => {
+    home.configure(`[transport]\nsocket_mode = '0660'\nsocket_group = ${group}\n`);
+    chownSync(home.paths.config, daemonUser, daemonUser);
+    const lines = (): string[] =>
+      daemon
+        .stderr()
+        .split('\n')
+        .filter((line) => line.includes('"config.reload"'));
+    const before = lines().length;
+    daemon.signal('SIGHUP');
+    await eventually('the config was read again', () => lines().length > before);
+    return lines().at(-1) ?? '';
+  };
+  assert.match(await reload(daemonUser + 100), /"code":"BAD_REQUEST".*the daemon's user is not in/);
+  assert.doesNotMatch(await reload(daemonUser), /"code"/);
 });

@@ -40,6 +40,7 @@ export function createMemoryStore(): SecretsStore {
 
   return {
     read: (id, version) => rows.get(keyText({ id, version })),
+    summary: (id, version) => rows.get(keyText({ id, version })),
     page: (after, limit) =>
       inOrder()
         .filter(({ id, state }) => state === rowState.current && (!after || Buffer.compare(id, after) > 0))

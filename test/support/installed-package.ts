@@ -19,6 +19,7 @@ export async function installPackage(folder: string): Promise<string> {
   // The types are another check's; here they would only cost time.
   const options = ['-p', 'tsconfig.build.json', '--outDir', output, '--noCheck', '--declaration', 'false'];
   await run(process.execPath, [compiler, ...options], { cwd: root });
+  await run(process.execPath, [join(root, 'tools/bundle.ts'), output], { cwd: root });
   copyFileSync(join(root, 'package.json'), join(installed, 'package.json'));
   cpSync(join(root, 'bin'), join(installed, 'bin'), { recursive: true });
   symlinkSync(join(root, 'node_modules'), join(installed, 'node_modules'));

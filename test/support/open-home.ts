@@ -59,6 +59,7 @@ export async function inHome(
           arena,
           cache: { ttlSeconds: 0, entries: 0, bytes: 0 },
           maxTenants: 1_000,
+          keptVersions: () => 5,
           now: () => now,
           appendKeys: (present, added) => {
             appendToKeysetFile(paths.keyset, present, added);

@@ -22,7 +22,7 @@ export type StoreKind = 'SQLCipher' | 'memory';
 
 /** What a test may open its vault with besides the usual. */
 export type OpenOptions = Partial<
-  Pick<VaultParts, 'maxTenants' | 'now' | 'appendKeys' | 'replaceKeys' | 'onResealing'>
+  Pick<VaultParts, 'maxTenants' | 'keptVersions' | 'now' | 'appendKeys' | 'replaceKeys' | 'onResealing'>
 > & {
   readonly cache?: CacheOptions;
   /** Stands between the vault and its store. */
@@ -105,6 +105,7 @@ export async function newProfile(t: TestContext, kind: StoreKind, folder?: strin
         arena,
         cache: noCache,
         maxTenants: 100,
+        keptVersions: () => 5,
         appendKeys: (present, added) => {
           appendToKeysetFile(keysetPath, present, added);
         },

@@ -6,7 +6,7 @@ import { describe, test } from 'node:test';
 import type Database from 'better-sqlite3-multiple-ciphers';
 
 import { parseSecretPath, type SecretPath } from '../../protocol/names.ts';
-import type { SecretsStore, StoredRow } from '../../daemon/stores/store.ts';
+import type { RowKey, SecretsStore, StoredRow } from '../../daemon/stores/store.ts';
 import type { Vault } from '../../daemon/vault/vault.ts';
 import { newProfile, type TestProfile } from './profile.ts';
 import { withRawFile } from './raw-file.ts';
@@ -17,7 +17,13 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 type Row = [id: Buffer, version: number, state: number, dek: number, meta: Buffer, value: Buffer];
 
 const rowsOf = (db: Database.Database): Row[] =>
-  db.prepare<[], Row>('select id, version, state, dek, meta, value from secret order by id').raw().all();
+  db
+    .prepare<[], Row>('select id, version, state, dek, meta, value from secret order by id, version')
+    .raw()
+    .all();
+
+/** Those that are current, one a secret. */
+const currentRowsOf = (db: Database.Database): Row[] => rowsOf(db).filter(([, , state]) => state === 0);
 
 type FactRow = [name: string, sealed: Buffer];
 
@@ -39,7 +45,7 @@ const attacks: [name: string, attack: (db: Database.Database, old: Row[]) => voi
   [
     'swaps the values of two rows',
     (db) => {
-      const [a, b] = rowsOf(db);
+      const [a, b] = currentRowsOf(db);
       assert.ok(a && b);
       put(db, [a[0], a[1], a[2], a[3], a[4], b[5]]);
       put(db, [b[0], b[1], b[2], b[3], b[4], a[5]]);
@@ -48,7 +54,7 @@ const attacks: [name: string, attack: (db: Database.Database, old: Row[]) => voi
   [
     'swaps two rows whole',
     (db) => {
-      const [a, b] = rowsOf(db);
+      const [a, b] = currentRowsOf(db);
       assert.ok(a && b);
       put(db, [a[0], ...(b.slice(1) as [number, number, number, Buffer, Buffer])]);
       put(db, [b[0], ...(a.slice(1) as [number, number, number, Buffer, Buffer])]);
@@ -83,7 +89,21 @@ const attacks: [name: string, attack: (db: Database.Database, old: Row[]) => voi
   ],
   ['removes a row', (db) => db.exec('delete from secret where id = (select max(id) from secret)')],
   ['removes all rows', (db) => db.exec('delete from secret')],
-  ['raises a version', (db) => db.exec('update secret set version = version + 1')],
+  ['raises a version', (db) => db.exec('update secret set version = version + 100')],
+  [
+    'makes an earlier version the current one',
+    (db) => db.exec('update secret set state = 1 - state where state < 2'),
+  ],
+  ['removes an earlier version', (db) => db.exec('delete from secret where state = 1 limit 1')],
+  [
+    'swaps the values of two versions',
+    (db) => {
+      const [a, b] = rowsOf(db);
+      assert.ok(a && b && a[0].equals(b[0]));
+      put(db, [a[0], a[1], a[2], a[3], a[4], b[5]]);
+      put(db, [b[0], b[1], b[2], b[3], b[4], a[5]]);
+    },
+  ],
   ['hides rows by their state', (db) => db.exec('update secret set state = 2')],
   ['calls another data key a row’s own', (db) => db.exec('update secret set dek = dek + 1')],
   ['lowers a message count', (db) => db.exec('update counter set reserved = 0')],
@@ -239,9 +259,11 @@ describe('A6: a closed vault', () => {
 });
 
 /** An open vault, its store as someone else reaches it, and rows that the vault replaced since. */
-async function openVaultAndStore(
-  t: Parameters<typeof newProfile>[0],
-): Promise<{ vault: Vault; store: SecretsStore; change(drop: StoredRow, ...put: StoredRow[]): void }> {
+async function openVaultAndStore(t: Parameters<typeof newProfile>[0]): Promise<{
+  vault: Vault;
+  store: SecretsStore;
+  change(drop: RowKey | readonly RowKey[], ...put: StoredRow[]): void;
+}> {
   const profile = await newProfile(t, 'SQLCipher');
   const reached: SecretsStore[] = [];
   const vault = await profile.open({
@@ -256,7 +278,7 @@ async function openVaultAndStore(
     vault,
     store,
     change: (drop, ...rows) => {
-      store.commit({ drop: [drop], put: rows }, store.root() ?? new Uint8Array(0));
+      store.commit({ drop: [drop].flat(), put: rows }, store.root() ?? new Uint8Array(0));
     },
   };
 }
@@ -290,17 +312,31 @@ describe('A6: an open vault', () => {
     const first = rowNow(store);
     vault.set(at('a'), bytes('second'));
     const second = rowNow(store);
-    change(second, first);
+    change([first, second], first);
     assert.throws(() => vault.get(at('a')), { code: 'INTEGRITY', message: named });
     assert.throws(() => vault.list({ limit: 10, visible: () => true }), {
       code: 'INTEGRITY',
       message: named,
     });
-    change(first, second);
-    vault.remove(at('a'));
-    vault.set(at('a'), bytes('third, version 1 again'));
-    change(rowNow(store), first);
-    assert.throws(() => vault.get(at('a')), { code: 'INTEGRITY', message: named });
+  });
+
+  test('never gives another value for an earlier version, nor calls one that is gone a missing one', async (t) => {
+    const { vault, store, change } = await openVaultAndStore(t);
+    for (const value of ['first', 'second', 'third']) vault.set(at('a'), bytes(value));
+    const { id } = rowNow(store);
+    const [first, second] = [store.read(id, 1), store.read(id, 2)];
+    assert.ok(first && second);
+    change(first, { ...second, version: 1 });
+    assert.throws(() => vault.get(at('a'), { version: 1 }), { code: 'INTEGRITY', message: named });
+    change(second);
+    assert.throws(() => vault.get(at('a'), { version: 2 }), { code: 'INTEGRITY', message: named });
+    for (const call of [
+      () => vault.history(at('a')),
+      () => vault.restore(at('a'), 2, 'test'),
+      () => vault.rename(at('a'), at('b')),
+    ]) {
+      assert.throws(call, { code: 'INTEGRITY', message: named });
+    }
   });
 
   test('never gives the value of another name', async (t) => {

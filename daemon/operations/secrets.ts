@@ -1,0 +1,130 @@
+import { HushError } from '../../protocol/errors.ts';
+import type { SecretPath } from '../../protocol/names.ts';
+import type { SecretToSet } from '../vault/secrets.ts';
+import type { CallOf } from './call.ts';
+import type { Answer, Context, Handlers } from './handler.ts';
+import { requireSize, vaultOf } from './vault-of.ts';
+
+/** The operations on stored secrets. */
+type SecretOperation =
+  | 'secret.set'
+  | 'secret.get'
+  | 'secret.history'
+  | 'secret.restore'
+  | 'secret.delete'
+  | 'secret.purge'
+  | 'secret.rename'
+  | 'secret.copy'
+  | 'secret.list';
+
+const named = (place: SecretPath | undefined): SecretPath => {
+  if (place === undefined) throw new HushError('INVALID_NAME');
+  return place;
+};
+
+/** The operations on stored secrets, each of which ends at once and with one commit at most. */
+export const secretHandlers: Handlers<SecretOperation> = {
+  'secret.set': ({ profile }, context, call) => {
+    const { path, value, ...options } = secretToSet(call, context);
+    const { commit, ...result } = vaultOf(context, profile).set(path, value, options);
+    return { result, commit };
+  },
+
+  'secret.get': ({ profile, version, allowExpired }, context, call) => {
+    const vault = vaultOf(context, profile);
+    const path = named(call.place);
+    return {
+      result:
+        version === undefined && allowExpired === undefined
+          ? vault.get(path)
+          : vault.get(path, { version, allowExpired }),
+    };
+  },
+
+  'secret.history': ({ profile }, context, call) => ({
+    result: vaultOf(context, profile).history(named(call.place)),
+  }),
+
+  'secret.restore': ({ profile, version }, context, call) => {
+    const { name } = context.peer.identity;
+    const { commit, ...result } = vaultOf(context, profile).restore(named(call.place), version, name);
+    return { result, commit };
+  },
+
+  'secret.delete': ({ profile }, context, call) => {
+    const { commit } = vaultOf(context, profile).remove(named(call.place));
+    return { result: {}, commit };
+  },
+
+  'secret.purge': ({ profile, version }, context, call) => {
+    const { commit, ...result } = vaultOf(context, profile).purge(named(call.place), version);
+    return { result, commit };
+  },
+
+  'secret.rename': ({ profile }, context, call) => {
+    const { commit, ...result } = vaultOf(context, profile).rename(named(call.place), named(call.target));
+    return { result, commit };
+  },
+
+  'secret.copy': ({ profile, to, ifVersion }, context, call) => {
+    const { peer } = context;
+    const { commit, ...result } = vaultOf(context, profile).copy(named(call.place), named(call.target), {
+      by: peer.identity.name,
+      ifVersion,
+      tellsVersion: peer.allows(profile, { kind: 'read', path: to }),
+    });
+    return { result, commit };
+  },
+
+  'secret.list': ({ profile, limit, ...options }, context) => ({
+    result: vaultOf(context, profile).list({
+      ...options,
+      limit: limit ?? 500,
+      visible: (path) => context.peer.mayList(profile, path),
+    }),
+  }),
+};
+
+/**
+ * Carries out several sets of one profile, which passed the gates and name a secret each, with one commit; answers in
+ * their order what became of each. Throws when the commit fails: then none is stored.
+ */
+export function answerSets(
+  calls: readonly CallOf<'secret.set'>[],
+  context: Context,
+): readonly (Answer<'secret.set'> | HushError)[] {
+  const [first] = calls;
+  if (first === undefined) return [];
+  const items = calls.map((call) => secretOrFault(call, context));
+  const stored = vaultOf(context, first.params.profile)
+    .setAll(items.filter((item): item is SecretToSet => !(item instanceof HushError)))
+    .values();
+  return items.map((item) => {
+    const one = item instanceof HushError ? item : stored.next().value;
+    if (one === undefined || one instanceof HushError) return one ?? new HushError('UNAVAILABLE');
+    const { commit, ...result } = one;
+    return { result, commit };
+  });
+}
+
+function secretOrFault(call: CallOf<'secret.set'>, context: Context): SecretToSet | HushError {
+  try {
+    return secretToSet(call, context);
+  } catch (error) {
+    if (error instanceof HushError) return error;
+    throw error;
+  }
+}
+
+function secretToSet({ params, place }: CallOf<'secret.set'>, { limits, peer }: Context): SecretToSet {
+  const { profile, path, value, expiresAt, ...options } = params;
+  requireSize(value, limits.valueBytes, 'valueBytes');
+  return {
+    ...options,
+    path: named(place),
+    value,
+    by: peer.identity.name,
+    expiresAt: expiresAt === undefined ? undefined : new Date(expiresAt).toISOString(),
+    tellsVersion: options.ifVersion !== undefined && peer.allows(profile, { kind: 'read', path }),
+  };
+}
