@@ -1,7 +1,7 @@
 import { HushError, reportOf } from '../protocol/errors.ts';
 import type { ParamsOf } from '../protocol/operations.ts';
 import { shapeFault } from '../protocol/shape-fault.ts';
-import { cryptoHandle } from '../protocol/shapes.ts';
+import { cryptoHandle, isHandle } from '../protocol/shapes.ts';
 import { membersOf, type Member } from './json-members.ts';
 
 /** A line of a table of handles: what the platform keeps of one value. */
@@ -58,6 +58,8 @@ export function lineOfFailure(text: string, number: number, error: HushError): s
 }
 
 function handleOf(value: unknown): HandleLine['handle'] {
+  // It accepts what the schema accepts.
+  if (isHandle(value)) return value as HandleLine['handle'];
   const parsed = cryptoHandle.safeParse(value);
   if (parsed.success) return parsed.data;
   throw malformed(shapeFault(parsed.error, 'handle'));

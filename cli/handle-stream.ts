@@ -41,17 +41,17 @@ const endsAll: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 /**
- * How many reads of 64 KiB are under way besides the newest: about 400 handles of 600 bytes, more than the daemon takes
+ * How many reads of 256 KiB are under way besides the newest: about 400 handles of 600 bytes, more than the daemon takes
  * at once, so that it never waits for the next ones.
  */
-const readsAhead = 3;
+const readsAhead = 1;
 
 const longestPauseMs = 2_000;
 const mostPauses = 60;
 
 /**
  * Renews the handle of each line and writes the lines in their order, each as soon as those before it are written. At
- * most four reads of input are under way, whatever the number of lines, and reading waits for whoever reads the output.
+ * most two reads of input are under way, whatever the number of lines, and reading waits for whoever reads the output.
  * Answers how many lines were written. Throws the error of the first line that failed, with its number: at once, or
  * at the end with `keepGoing`; an error that every later line would meet ends it in any case.
  */

@@ -1,6 +1,7 @@
 import { HushError } from '../protocol/errors.ts';
 import { operations } from '../protocol/operations.ts';
 import type { OperationName } from '../protocol/operations.ts';
+import type { Check } from '../protocol/quick-shapes.ts';
 import { shapeFault } from '../protocol/shape-fault.ts';
 import { withoutUndefined } from './known.ts';
 import type { Known, Vocabulary } from './known.ts';
@@ -14,9 +15,11 @@ const known = Object.fromEntries(
 ) as Record<OperationName, Known>;
 
 function knownOf(op: OperationName): Known {
-  const { params, result, repeatable } = operations[op];
+  const entry: (typeof operations)[OperationName] & { readonly accepts?: Check } = operations[op];
+  const { params, result, repeatable, accepts } = entry;
   return {
     sent: (given) => {
+      if (accepts?.(given) === true) return withoutUndefined(given);
       // A request that is not well formed would cost the whole connection.
       const checked = params.safeParse(given);
       if (!checked.success) throw new HushError('BAD_REQUEST', shapeFault(checked.error, op));

@@ -5,7 +5,14 @@ import { calibrate, createArgon2Queue } from '../../daemon/keys/passphrase.ts';
 import { installPackage } from '../support/installed-package.ts';
 import { auditFigures } from './audit.ts';
 import { changeFigures } from './changes.ts';
-import { makeBenchHome, seed, startBenchDaemon, type BenchDaemon, type BenchHome } from './daemons.ts';
+import {
+  makeBenchHome,
+  secretPath,
+  seed,
+  startBenchDaemon,
+  type BenchDaemon,
+  type BenchHome,
+} from './daemons.ts';
 import { plainFigure, type Machine, type Report } from './figures.ts';
 import { memoryFigures } from './memory.ts';
 import { readFigures } from './reads.ts';
@@ -14,6 +21,8 @@ import { rotationFigures } from './rotation.ts';
 import { rewrapFigures } from './rewrap.ts';
 import { ruledConfig, ruledFigures } from './ruled.ts';
 import { counted, fullScale, quickScale, valueBytes, type Scale } from './scale.ts';
+import { scanFigures } from './scan.ts';
+import { startFigures } from './start.ts';
 import { renderTable } from './table.ts';
 import { unlockFigures } from './unlocks.ts';
 
@@ -72,6 +81,9 @@ async function bench(scale: Scale): Promise<Report> {
       seed(large.load, scale.many, valueBytes),
     );
     const reads = await step('reads', () => readFigures(small, large, folder, scale));
+    const starts = await step('starts', () =>
+      startFigures(smallHome, installed, secretPath(7), scale.rounds * 2),
+    );
     const unlocks = await step('unlock', () =>
       unlockFigures(small, scale.few, cost, scale.unlocks, { most: 100 }),
     );
@@ -96,10 +108,12 @@ async function bench(scale: Scale): Promise<Report> {
     homes.push(rotationHome);
     const rotating = await start(rotationHome, installed);
     const rotations = await step('rotations', () => rotationFigures(rotating, rotationHome, folder, scale));
+    const scans = await step('scan', () => scanFigures(installed, folder, scale.verifications));
     const audits = await step('audit', () => auditFigures(installed, folder, scale));
     const batched = plainFigure(`set of ${valueBytes} bytes, in batches of 500`, '/s', [seeded]);
     const figures = [
       ...reads,
+      ...starts,
       ...unlocks,
       ...ofMany.slice(0, 1),
       ...memory,
@@ -108,6 +122,7 @@ async function bench(scale: Scale): Promise<Report> {
       ...rewraps,
       ...rotations,
       ...audits,
+      ...scans,
       batched,
     ];
     return { machine, rounds: scale.rounds, figures };
