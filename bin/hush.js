@@ -1,9 +1,2 @@
 #!/usr/bin/env node
-import { hasRequiredNode, mainFile } from './require-node.js';
-
-if (hasRequiredNode('hush')) {
-  import('./compile-cache.js').then(({ keepCompiledCode }) => {
-    keepCompiledCode();
-    return import(mainFile('cli'));
-  });
-}
+require('./start.js').start('hush', 'cli/main', ['get', 'run']);

@@ -1,8 +1,10 @@
 import { isProfileName } from '../protocol/names.ts';
 
+const flags: ReadonlySet<string> = new Set(['--json', '--quiet', '--no-input']);
+
 /** Whether a word is one of the options that every command takes. */
 const isCommonOption = (word = ''): boolean =>
-  word === '--json' || takesNext(word) || /^(-p.|--profile=|--client-key=)/.test(word);
+  flags.has(word) || takesNext(word) || /^(-p.|--profile=|--client-key=)/.test(word);
 
 /** Whether the word after it is the value of a common option. */
 const takesNext = (word = ''): boolean => namesProfile(word) || word === '--client-key';

@@ -118,7 +118,8 @@ function recoveryKeyTyped(typed: Uint8Array): Credential {
 /** A recovery key typed at a hidden prompt, asked for again for as long as it is mistyped. */
 export async function askRecoveryKey(message: string): Promise<Credential> {
   for (let prompt = message; ;) {
-    const typed = await askHidden(prompt, 'Type the recovery key');
+    const instead = '--recovery-stdin takes it from a line of standard input';
+    const typed = await askHidden(prompt, 'Type the recovery key', instead);
     try {
       return recoveryKeyTyped(typed);
     } catch (error) {

@@ -1,24 +1,76 @@
-import { connect, type HushClient } from '../client/client.ts';
+import { openCaller, type Caller, type ConnectOptions } from '../client/caller.ts';
+import { connectPolled } from '../client/polled-socket.ts';
+import { shortVocabulary } from '../client/short-vocabulary.ts';
+import type { Connector } from '../client/stream.ts';
 import { HushError } from '../protocol/errors.ts';
 import { defaultProfile } from '../protocol/names.ts';
 import type { ResultOf } from '../protocol/operations.ts';
 
 /** The daemon, as commands speak to it: they name the profile in each call. */
-export type Daemon = Pick<HushClient, 'call'>;
+export type Daemon = Pick<Caller, 'call'>;
+
+type Connected = Pick<Caller, 'call' | 'close'>;
 
 /** A person waits longer than a program would; the long operations of the client may take a minute in any case. */
 const deadlineMs = 15_000;
 
+/** What is done with a connection to the daemon. */
+type Use<Result> = (daemon: Daemon) => Promise<Result>;
+
 /**
- * Runs `use` with a connection to the daemon, by default the one that the environment names, and ends it. Throws what
- * `connect` throws.
+ * Runs `use` with a connection to the daemon that the environment names, and ends it. Where none runs it is started if
+ * the config asks for that. Throws what `connect` and the start throw.
  */
-export async function withDaemon<Result>(
-  use: (daemon: Daemon) => Promise<Result>,
-  socket?: string,
-): Promise<Result> {
-  const where = socket === undefined ? {} : { socket };
-  const client = await connect({ deadlineMs, profile: defaultProfile, ...where });
+export async function withDaemon<Result>(use: Use<Result>): Promise<Result> {
+  return withClient(await connectOrStart(() => connect(optionsFor())), use);
+}
+
+/** Runs `use` as `withDaemon` does, in a process that does nothing else meanwhile: it is up sooner. */
+export async function withDaemonAlone<Result>(use: Use<Result>): Promise<Result> {
+  return withClient(await connectOrStart(() => connectBy(connectPolled, optionsFor())), use);
+}
+
+/** Runs `use` as `withDaemon` does, by default with the daemon that the environment names; none is ever started. */
+export async function withRunningDaemon<Result>(use: Use<Result>, socket?: string): Promise<Result> {
+  return withClient(await connect(optionsFor(socket)), use);
+}
+
+const optionsFor = (socket?: string): ConnectOptions => ({
+  deadlineMs,
+  profile: defaultProfile,
+  ...(socket === undefined ? {} : { socket }),
+});
+
+async function connect(options: ConnectOptions): Promise<Connected> {
+  const { connectTo } = await import('../client/socket.ts');
+  return connectBy(connectTo, options);
+}
+
+/** Connects knowing only what short commands ask for; the rest is loaded when a command asks for it. */
+async function connectBy(connector: Connector, options: ConnectOptions): Promise<Connected> {
+  const { known, learn } = shortVocabulary();
+  const { call, close } = await openCaller(options, known, connector);
+  return {
+    async call(op, params, callOptions) {
+      await learn(op, params);
+      return call(op, params, callOptions);
+    },
+    close,
+  };
+}
+
+async function connectOrStart(connecting: () => Promise<Connected>): Promise<Connected> {
+  try {
+    return await connecting();
+  } catch (error) {
+    if (!(error instanceof HushError && error.code === 'UNREACHABLE')) throw error;
+    const { autostart } = await import('./autostart.ts');
+    if (!(await autostart(process.env))) throw error;
+    return connecting();
+  }
+}
+
+async function withClient<Result>(client: Connected, use: Use<Result>): Promise<Result> {
   try {
     return await use(client);
   } finally {
@@ -26,13 +78,13 @@ export async function withDaemon<Result>(
   }
 }
 
-/** Runs `use` as `withDaemon` does, or gives undefined where no daemon answers. */
+/** Runs `use` as `withRunningDaemon` does, or gives undefined where no daemon answers. */
 export async function withDaemonIfRunning<Result>(
-  use: (daemon: Daemon) => Promise<Result>,
+  use: Use<Result>,
   socket?: string,
 ): Promise<Result | undefined> {
   try {
-    return await withDaemon(use, socket);
+    return await withRunningDaemon(use, socket);
   } catch (error) {
     if (error instanceof HushError && error.code === 'UNREACHABLE') return undefined;
     throw error;

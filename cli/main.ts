@@ -2,6 +2,7 @@ import { run } from './program.ts';
 
 // A prompt whose terminal goes away never answers, and the process then ends by itself: that is no success.
 process.exitCode = 1;
-const exitCode = await run(process.argv.slice(2));
-// All output has left by now. A read of standard input may still wait, and would keep an ended command alive.
-process.exit(exitCode);
+void run(process.argv.slice(2)).then((exitCode) => {
+  // All output has left by now. A read of standard input may still wait, and would keep an ended command alive.
+  process.exit(exitCode);
+});

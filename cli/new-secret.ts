@@ -130,7 +130,11 @@ async function keptUnlessRefused<Made>(file: NewKeyFile | undefined, made: Promi
 async function newPassphrase(profile: string, lines: Lines): Promise<Credential> {
   if (!isTyped()) return passphraseFrom(lines, '--new-passphrase');
   return passphraseTyped(
-    await askHiddenTwice(`A new passphrase for profile ${profile}`, 'An empty passphrase opens to everybody'),
+    await askHiddenTwice(
+      `A new passphrase for profile ${profile}`,
+      'An empty passphrase opens to everybody',
+      'pipe it in: the last line of standard input, after those of --passphrase-stdin',
+    ),
   );
 }
 

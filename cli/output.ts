@@ -2,40 +2,51 @@
  * The voice of `hush`.
  * - Standard output holds what was asked for, one fact a line, and nothing else.
  * - Standard error holds all the rest, each line marked: `hush: error: …`, then `hush: hint: …` with the next
- *   command to type; `hush: note: …` for what is good to know. Lower case, no full stop.
+ *   command to type; `hush: note: …` for what is good to know, unless `--quiet`. Lower case, no full stop.
  * - With `--json`, standard output is one line of JSON, and an error one line of JSON on standard error.
  * - Whatever comes from a store, a file or another process is made inert before a terminal sees it.
+ * - Colour marks what is wrong and what to type, on a terminal alone.
  */
+import { writeSync } from 'node:fs';
 import { errorTable, HushError, reportOf } from '../protocol/errors.ts';
 import { printable, printableJson } from '../protocol/printable.ts';
+import { paintFor, plain, type Paint } from './colour.ts';
 import { forProfile } from './hints.ts';
+import { isGiven } from './switches.ts';
 
 /** Where a command writes; each method resolves when the bytes have left the process. */
 export interface Output {
   /** Whether `--json` was given. */
   readonly json: boolean;
-  /** The facts that a command prints: `json` as it stands with `--json`, else the lines. */
-  facts(json: object, lines: readonly string[]): Promise<void>;
+  /**
+   * The facts that a command prints: `json` as it stands with `--json`, else the lines, each of which `tint` may colour
+   * once it is inert.
+   */
+  facts(json: object, lines: readonly string[], tint?: Tint): Promise<void>;
   /** Exactly these bytes on standard output. */
   bytes(bytes: Uint8Array): Promise<void>;
-  /** A line on standard error that is no error; silent with `--json`. */
+  /** A line on standard error that is no error; silent with `--json` and `--quiet`. */
   note(text: string): Promise<void>;
 }
+
+/** Gives parts of a line colours. */
+export type Tint = (line: string, paint: Paint) => string;
 
 /** The exit code of a process whose reader went away: 128 + SIGPIPE, as a shell shows it. */
 const brokenPipe = 141;
 
 /** The output of this process. */
-export function createOutput(json: boolean): Output {
+export function createOutput(json: boolean, quiet: boolean = isGiven('--quiet')): Output {
   return {
     json,
-    facts: (facts, lines) =>
-      write(
-        process.stdout,
-        json ? `${printableJson(facts)}\n` : lines.map((line) => `${printable(line)}\n`).join(''),
-      ),
-    bytes: (bytes) => write(process.stdout, bytes),
-    note: (text) => (json ? Promise.resolve() : write(process.stderr, `hush: note: ${printable(text)}\n`)),
+    facts: (facts, lines, tint = (line) => line) => {
+      const paint = paintFor(process.stdout);
+      const text = lines.map((line) => `${tint(printable(line), paint)}\n`).join('');
+      return write(standardOutput, json ? `${printableJson(facts)}\n` : text);
+    },
+    bytes: (bytes) => write(standardOutput, bytes),
+    note: (text) =>
+      json || quiet ? Promise.resolve() : write(standardError, `hush: note: ${printable(text)}\n`),
   };
 }
 
@@ -46,13 +57,13 @@ export function createOutput(json: boolean): Output {
 export async function reportError(error: unknown, json: boolean, profile?: string): Promise<number> {
   if (isBrokenPipe(error)) return brokenPipe;
   const known = inProfile(error instanceof HushError ? error : unforeseen(error), profile);
-  await write(process.stderr, json ? jsonOf(known) : textOf(known));
+  await write(standardError, json ? jsonOf(known) : textOf(known, paintFor(process.stderr)));
   return errorTable[known.code].exit;
 }
 
-/** The error with a hint for who named that profile. */
+/** The error with a hint for who named that profile; one that has none has that of its code. */
 function inProfile(error: HushError, profile: string | undefined): HushError {
-  const hint = forProfile(error.hint, profile);
+  const hint = forProfile(error.hint || errorTable[error.code].hint, profile);
   return hint === error.hint ? error : withHint(error, hint);
 }
 
@@ -69,9 +80,9 @@ export function withHint(error: HushError, hint: string): HushError {
 }
 
 /** The lines that tell of an error. */
-export function textOf(error: HushError): string {
-  const lines = [`hush: error: ${printable(sentenceOf(error))}`];
-  if (error.hint !== '') lines.push(`hush: hint: ${printable(error.hint)}`);
+export function textOf(error: HushError, paint: Paint = plain): string {
+  const lines = [`${paint('red', 'hush: error:')} ${printable(sentenceOf(error))}`];
+  if (error.hint !== '') lines.push(`${paint('cyan', 'hush: hint:')} ${printable(error.hint)}`);
   return `${lines.join('\n')}\n`;
 }
 
@@ -101,8 +112,34 @@ function isBrokenPipe(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EPIPE';
 }
 
-function write(stream: NodeJS.WriteStream, content: string | Uint8Array): Promise<void> {
+/**
+ * Lets a command go on whose reader has gone: that is met where a write is awaited, and without a listener it would end
+ * the process first. Not for commands that write by an `Output` alone: the streams take longer to make than they take.
+ */
+export function outliveReaders(): void {
+  process.stdout.on('error', () => undefined);
+  process.stderr.on('error', () => undefined);
+}
+
+const standardOutput = 1;
+const standardError = 2;
+
+/** Writes all of it before it returns, as Node's streams do with files, pipes and terminals. */
+async function write(fd: number, content: string | Uint8Array): Promise<void> {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+  let at = 0;
+  try {
+    while (at < bytes.length) at += writeSync(fd, bytes, at);
+  } catch (error) {
+    // Another process set the pipe that we share to non-blocking: Node's streams can wait for room in it.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error;
+    await writeToStream(fd === standardOutput ? process.stdout : process.stderr, bytes.subarray(at));
+  }
+}
+
+function writeToStream(stream: NodeJS.WriteStream, content: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
+    stream.once('error', reject);
     stream.write(content, (error) => {
       if (error) reject(error);
       else resolve();

@@ -14,10 +14,9 @@ export interface Parsed {
  * Reads the words after a command's name, and runs its action. Throws BAD_REQUEST for words that it does not take,
  * and what the action throws.
  */
-export async function parse({ name, summary, define }: Parsed, words: readonly string[]): Promise<void> {
-  const command = bareCommand(name).description(summary);
-  define(command);
-  addCommonOptions(command);
+export async function parse(parsed: Parsed, words: readonly string[]): Promise<void> {
+  const { name } = parsed;
+  const command = commandOf(parsed);
   const line = arranged(command, words);
   try {
     if (isUnknown(command, line)) throw badUsage('there is no such subcommand', name);
@@ -26,6 +25,14 @@ export async function parse({ name, summary, define }: Parsed, words: readonly s
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode !== 0) throw usageError(error, wordsOf(subcommandOf(command, line) ?? command));
   }
+}
+
+/** The command with its own options, arguments and subcommands, and the common options. */
+export function commandOf({ name, summary, define }: Parsed): Command {
+  const command = bareCommand(name).description(summary);
+  define(command);
+  addCommonOptions(command);
+  return command;
 }
 
 /** The words with a subcommand first: the common options belong to it, and may be typed before it. */
@@ -60,6 +67,8 @@ function addCommonOptions(command: Command): void {
   command
     .option('-p, --profile <name>', 'the profile (else HUSH_PROFILE, else default)')
     .option('--json', 'print facts and errors as one line of JSON')
+    .option('--quiet', 'print no notes and no progress: standard error has errors alone')
+    .option('--no-input', 'never ask: what would have to be asked is an error')
     .option('--client-key <file>', 'the key file of an enrolled client to be (else HUSH_CLIENT_KEY_FILE)')
     .hook('preAction', (_command, action) => {
       const { clientKey } = action.opts<{ readonly clientKey?: string }>();

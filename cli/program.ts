@@ -1,14 +1,13 @@
+import type { Command } from 'commander';
 import { commandNamed, type Session } from './commands.ts';
 import { afterCommonOptions, profileNamed } from './common-options.ts';
-import { createOutput, reportError, type Output } from './output.ts';
+import { createOutput, outliveReaders, reportError, type Output } from './output.ts';
 import { packageVersion } from './package.ts';
+import { plainAction } from './plain-line.ts';
 import { overview, unknownCommand } from './usage.ts';
 
 /** Runs one command line, given without program and script; tells of its error, and gives the exit code. */
 export async function run(words: readonly string[]): Promise<number> {
-  // A reader that goes away is met where the write is awaited; without a listener it would end the process first.
-  process.stdout.on('error', () => undefined);
-  process.stderr.on('error', () => undefined);
   const line = arrange(words);
   let exitCode = 0;
   const finish = (code: number): void => void (exitCode = code);
@@ -44,15 +43,27 @@ async function runCommand(name: string, rest: readonly string[], session: Sessio
   if (name === '--version' || name === '-V') return version(output);
   if (name === '--help' || name === '-h') return help([], session);
   if (name === 'help') return help(rest, session);
+  if (name === '__complete') return completions(rest, output);
   const entry = commandNamed(name);
   if (entry === undefined) throw unknownCommand(name);
-  const [{ define }, { parse }] = await Promise.all([entry.load(), import('./parse.ts')]);
-  await parse({ name, summary: entry.summary, define: (command) => define(command, session) }, rest);
+  const { define } = await entry.load();
+  const onto = (command: Command): void => define(command, session);
+  const act = entry.isQuick ? plainAction(onto, rest) : undefined;
+  if (act !== undefined) return act();
+  if (entry.outlivesReaders === undefined) outliveReaders();
+  const { parse } = await import('./parse.ts');
+  await parse({ name, summary: entry.summary, define: onto }, rest);
 }
 
 function version(output: Output): Promise<void> {
   const facts = { version: packageVersion(), node: process.versions.node };
   return output.facts(facts, [`hush ${facts.version}`]);
+}
+
+/** What the scripts of `hush completion` ask. */
+async function completions(words: readonly string[], output: Output): Promise<void> {
+  const { complete } = await import('./completion/complete.ts');
+  await output.facts({}, await complete(words, process.env));
 }
 
 function help(words: readonly string[], session: Session): Promise<void> {

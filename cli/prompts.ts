@@ -1,5 +1,7 @@
 import { isatty } from 'node:tty';
+import { HushError } from '../protocol/errors.ts';
 import { utf8Of } from './passphrase.ts';
+import { isGiven } from './switches.ts';
 
 /** The exit code of a process that Ctrl-C ended: 128 + SIGINT. */
 const interrupted = 130;
@@ -15,17 +17,33 @@ export function isTyped(): boolean {
   return isatty(0);
 }
 
-/** Whether there is a person to ask: both ends of a prompt are a terminal. */
+/** Whether there is a person to ask: both ends of a prompt are a terminal, and `--no-input` does not forbid it. */
 export function onTerminal(): boolean {
-  return isTyped() && isatty(2);
+  return hasPerson() && !isGiven('--no-input');
+}
+
+const hasPerson = (): boolean => isTyped() && isatty(2);
+
+/** Throws BAD_REQUEST where `--no-input` forbids the question; `instead` is what gives the answer. */
+function refuseIfForbidden(message: string, instead: string): void {
+  if (!isGiven('--no-input')) return;
+  throw new HushError('BAD_REQUEST', `--no-input, and there is something to ask: ${message}`, {
+    hint: instead,
+  });
 }
 
 /**
  * What was typed at a hidden prompt, as UTF-8 that is the caller's to wipe. Nothing of it shows, its length neither.
  * The prompt's library has it in strings, which cannot be wiped and die with this short process. Ctrl-C ends the
- * process here, after the library has put the terminal back.
+ * process here, after the library has put the terminal back. With `--no-input` it throws BAD_REQUEST, the hint being
+ * `instead`.
  */
-export async function askHidden(message: string, emptyComplaint: string): Promise<Uint8Array<ArrayBuffer>> {
+export async function askHidden(
+  message: string,
+  emptyComplaint: string,
+  instead = 'leave --no-input away, or pipe it in: the help of the command says how',
+): Promise<Uint8Array<ArrayBuffer>> {
+  refuseIfForbidden(message, instead);
   const { password } = await import('@clack/prompts');
   const answer = await password({
     ...streams(),
@@ -40,9 +58,10 @@ export async function askHidden(message: string, emptyComplaint: string): Promis
 export async function askHiddenTwice(
   message: string,
   emptyComplaint: string,
+  instead?: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
   for (let prompt = message; ; prompt = `They differ. ${message}`) {
-    const first = await askHidden(prompt, emptyComplaint);
+    const first = await askHidden(prompt, emptyComplaint, instead);
     const second = await askHidden('The same once more', emptyComplaint);
     const same = Buffer.compare(first, second) === 0;
     second.fill(0);
@@ -53,10 +72,16 @@ export async function askHiddenTwice(
 
 /**
  * Whether a change may be made: at once with `--yes` or where there is nobody to ask, else if a person agrees. The
- * answer that Enter gives is no.
+ * answer that Enter gives is no. With `--no-input` on a terminal it throws BAD_REQUEST that names `--yes`.
  */
 export async function mayGoAhead(question: string, yes: true | undefined): Promise<boolean> {
-  if (yes || !onTerminal()) return true;
+  if (yes || !hasPerson()) return true;
+  refuseIfForbidden(question, '--yes goes ahead without asking');
+  return askYesNo(question);
+}
+
+/** Whether a person at the terminal agrees; the answer that Enter gives is no. */
+export async function askYesNo(question: string): Promise<boolean> {
   const { confirm } = await import('@clack/prompts');
   const answer = await confirm({ ...streams(), message: question, initialValue: false });
   return typeof answer === 'symbol' ? leave() : answer;

@@ -1,10 +1,7 @@
 import { randomFillSync } from 'node:crypto';
 import { newBytes } from '../protocol/bytes.ts';
 
-/** Letters and digits: no character that a shell, a URL or a config file gives a meaning to. */
-export const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
-
-/** The characters of a generated value when no number is given: 190 bits. */
+/** The characters of a generated value when no number is given: 190 bits of letters and digits. */
 export const defaultLength = 32;
 
 /** The longest value that is generated. */
@@ -18,8 +15,11 @@ export function indexFor(byte: number, size: number): number | undefined {
   return byte < 256 - (256 % size) ? byte % size : undefined;
 }
 
-/** `length` characters of the alphabet, each as likely as any other, as ASCII bytes that are the caller's to wipe. */
-export function randomText(length: number): Uint8Array<ArrayBuffer> {
+/**
+ * `length` characters of the alphabet, each as likely as any other, as ASCII bytes that are the caller's to wipe. The
+ * alphabet is 1 to 256 different ASCII characters.
+ */
+export function randomText(length: number, alphabet: string): Uint8Array<ArrayBuffer> {
   const text = newBytes(length);
   const pool = newBytes(1024);
   try {

@@ -1,4 +1,5 @@
 import { printable } from '../protocol/printable.ts';
+import { isGiven } from './switches.ts';
 
 /** A line on a terminal that tells how far something is. */
 export interface StatusLine {
@@ -11,9 +12,9 @@ export interface StatusLine {
 const redrawMs = 100;
 const clearLine = '\r\x1b[K';
 
-/** A status line on standard error, where that is a terminal and `isWanted`; else it shows nothing. */
+/** A status line on standard error, where that is a terminal and `isWanted`; with `--quiet` and else it shows nothing. */
 export function createStatusLine(isWanted: boolean): StatusLine {
-  const isShown = isWanted && process.stderr.isTTY;
+  const isShown = isWanted && process.stderr.isTTY && !isGiven('--quiet');
   let drawnAt = -Infinity;
   return {
     show(text) {

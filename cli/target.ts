@@ -6,7 +6,6 @@ import {
   parseSecretPath,
   type ProfileName,
 } from '../protocol/names.ts';
-import { keyring, tenant } from '../protocol/shapes.ts';
 
 /** The option that every command has. */
 export interface ProfileOption {
@@ -38,18 +37,8 @@ export function targetOf(text: string, options: ProfileOption, env: NodeJS.Proce
   return { profile, path: path.text };
 }
 
-/** The value of an option that names a keyring. Throws INVALID_NAME. */
-export function keyringOption(text: string): string {
-  if (keyring.safeParse(text).success) return text;
-  throw new HushError('INVALID_NAME', 'that is not the name of a keyring', {
-    hint: 'a keyring is 1-64 of A-Z a-z 0-9 _ -, starting with a letter or digit',
-  });
-}
-
-/** The value of an option that names a tenant. Throws INVALID_NAME. */
-export function tenantOption(text: string): string {
-  if (tenant.safeParse(text).success) return text;
-  throw new HushError('INVALID_NAME', 'that is not the id of a tenant', {
-    hint: 'a tenant is 1 to 128 characters',
-  });
+/** What is typed to have a command act on a secret, in an environment that may name a profile. */
+export function typedFor(name: string, { profile, path }: Target, env: NodeJS.ProcessEnv): string {
+  const isUsual = profile === (env['HUSH_PROFILE'] || defaultProfile);
+  return `hush ${name}${isUsual ? '' : ` -p ${profile}`} ${path}`;
 }

@@ -56,11 +56,13 @@ export function overview(): string {
     'Options of every command:',
     '  -p, --profile NAME  the profile (else HUSH_PROFILE, else default)',
     '  --json              print facts and errors as one line of JSON',
+    '  --quiet             print no notes and no progress: standard error has errors alone',
+    '  --no-input          never ask: what would have to be asked is an error',
     '  --client-key FILE   the key file of an enrolled client to be (else HUSH_CLIENT_KEY_FILE)',
     '  -h, --help          show the help of the command',
     '',
     'The first five minutes:',
-    '  hush init && hush start && hush unlock',
+    '  hush init',
     "  printf '%s' 'value' | hush set global/name",
     '  hush get global/name --reveal',
     '',
@@ -78,12 +80,23 @@ function sentenceOf(error: CommanderError): string {
       return `option ${quoted} needs a value`;
     case 'commander.excessArguments':
       return 'there are too many arguments';
+    case 'commander.invalidArgument':
+      return sentenceOfChoices(error);
     case 'commander.unknownCommand':
     case 'commander.help':
       return 'one of its subcommands is needed';
     default:
       return error.message.replace(/^error: /, '');
   }
+}
+
+/** What may be given where commander knows it; what was given is not repeated. */
+function sentenceOfChoices({ message }: CommanderError): string {
+  const [, what = 'an argument', choices] =
+    /(?:option|argument) '([^']*)'(?: is invalid|\.).*Allowed choices are (.*)\.$/s.exec(message) ?? [];
+  return choices === undefined
+    ? 'an argument is not one of those that there are'
+    : `${what} is one of ${choices}`;
 }
 
 function closest(word: string): string | undefined {

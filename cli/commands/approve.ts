@@ -2,7 +2,7 @@ import { HushError } from '../../protocol/errors.ts';
 import { parseProfileName } from '../../protocol/names.ts';
 import type { ResultOf } from '../../protocol/operations.ts';
 import type { Define } from '../commands.ts';
-import { withDaemon, type Daemon } from '../daemon.ts';
+import { noSuchProfile, stateOf, withDaemon, type Daemon } from '../daemon.ts';
 import { columns } from '../format.ts';
 import type { ProfileOption } from '../target.ts';
 import { badUsage } from '../usage.ts';
@@ -23,24 +23,27 @@ export const define: Define = (command, { output }) => {
         if (options.deny) throw badUsage('--deny needs the id of a request', 'approve');
         const requests = await withDaemon((daemon) => requestsOf(daemon, options));
         await output.facts({ requests }, linesOf(requests));
-        if (requests.length === 0) await output.note('no read waits for an approval');
+        if (requests.length === 0) await output.note('nothing waits for an approval');
         return;
       }
       const approve = options.deny === undefined;
-      const { profile, path, client, expiresInMs } = await withDaemon((daemon) =>
+      const { profile, path, right, client, expiresInMs } = await withDaemon((daemon) =>
         decide(daemon, id, approve, options),
       );
       const seconds = Math.round(expiresInMs / 1000);
       const text = approve
-        ? `${client} may read ${path} once, within ${seconds} s`
-        : `${client} may not read ${path}, and may ask again in ${seconds} s`;
-      await output.facts({ id, profile, path, client, approved: approve, expiresInMs }, [text]);
+        ? `${client} may ${verbs[right]} ${path} once, within ${seconds} s`
+        : `${client} may not ${verbs[right]} ${path}, and may ask again in ${seconds} s`;
+      await output.facts({ id, profile, path, right, client, approved: approve, expiresInMs }, [text]);
     });
 };
 
+const verbs = { read: 'read', sign: 'sign with' } as const;
+
 const examples = `
-A read that matches \`approve\` of its profile waits for somebody else than its asker: another user who is an operator, or
-an enrolled client with the right admin. An approval covers one read.
+A read that matches \`approve\` of its profile, or a signature with such a key, waits for somebody else than its asker: another user who is an operator, or
+an enrolled client with the right admin. An approval covers one read, or one
+signature.
 
 Examples:
   hush approve
@@ -49,10 +52,10 @@ Examples:
 
 /** Those of the profile that was named, else of all profiles that the caller administers. */
 async function requestsOf(daemon: Daemon, { profile }: ProfileOption): Promise<Request[]> {
-  const { requests } = await daemon.call(
-    'approval.list',
-    profile === undefined ? {} : { profile: parseProfileName(profile) },
-  );
+  if (profile === undefined) return (await daemon.call('approval.list', {})).requests;
+  const name = parseProfileName(profile);
+  const { requests } = await daemon.call('approval.list', { profile: name });
+  if (requests.length === 0 && (await stateOf(daemon, name)) === undefined) throw noSuchProfile(name);
   return requests;
 }
 
@@ -76,7 +79,7 @@ const linesOf = (requests: readonly Request[]): string[] =>
   columns(
     requests.map((request) => [
       request.id,
-      `${request.profile}: ${request.path}`,
+      `${request.profile}: ${request.right === 'sign' ? 'sign with ' : ''}${request.path}`,
       `${request.client}, uid ${request.uid}, pid ${request.pid}${request.exe === undefined ? '' : `, ${request.exe}`}`,
       stateText(request),
     ]),

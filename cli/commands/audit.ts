@@ -7,6 +7,7 @@ import { defineTail } from './audit/tail.ts';
 import { defineVerify } from './audit/verify.ts';
 
 export const define: Define = (command, session) => {
+  command.addHelpText('after', examples);
   defineTail(command, session);
   defineSearch(command, session);
   defineStats(command, session);
@@ -14,3 +15,9 @@ export const define: Define = (command, session) => {
   defineVerify(command, session);
   defineCheckpoint(command, session);
 };
+
+const examples = `
+Examples:
+  hush audit tail -f
+  hush audit search --key 'global/prod.*' --since 7d
+  hush audit verify`;

@@ -34,6 +34,7 @@ export const define: Define = (command, { output, finish }) => {
   command
     .command('list')
     .description('who is enrolled, since when, and connected how often')
+    .addHelpText('after', '\nExamples:\n  hush client list')
     .action(async () => {
       const { clients } = await withDaemon((daemon) => daemon.call('client.list', {}));
       const lines = clients.map(({ name, createdAt, by, connections, publicKey }) => [
@@ -48,8 +49,9 @@ export const define: Define = (command, { output, finish }) => {
   command
     .command('remove')
     .description('enrol a client no longer, and end its connections')
-    .argument('<name>')
+    .argument('<name>', 'the client')
     .option('-y, --yes', 'do not ask')
+    .addHelpText('after', '\nExamples:\n  hush client remove shop')
     .action(async (word: string, { yes }: YesOption) => {
       const name = parseClientName(word);
       if (!(await mayGoAhead(`Remove the client ${name}, and end its connections?`, yes))) {

@@ -1,17 +1,24 @@
 import type { Define } from '../commands.ts';
 import { withDaemon } from '../daemon.ts';
 import { mayGoAhead } from '../prompts.ts';
-import { targetOf, type ProfileOption } from '../target.ts';
+import { targetOf, typedFor, type ProfileOption } from '../target.ts';
 
 interface DeleteOptions extends ProfileOption {
   readonly yes?: true;
 }
 
+const examples = `
+On a terminal it asks first. All versions stay until they are purged: hush restore, hush list --deleted, hush purge.
+
+Examples:
+  hush delete global/db
+  hush delete global/db --yes`;
+
 export const define: Define = (command, { output, finish }) => {
   command
     .argument('<path>', 'SCOPE/NAME, or hush://PROFILE/SCOPE/NAME')
     .option('-y, --yes', 'do not ask')
-    .addHelpText('after', '\nOn a terminal it asks first.\n\nExamples:\n  hush delete global/db')
+    .addHelpText('after', examples)
     .action(async (path: string, options: DeleteOptions) => {
       const target = targetOf(path, options, process.env);
       if (!(await mayGoAhead(`Delete ${target.path} of profile ${target.profile}?`, options.yes))) {
@@ -20,5 +27,6 @@ export const define: Define = (command, { output, finish }) => {
       }
       await withDaemon((daemon) => daemon.call('secret.delete', target));
       await output.facts({ ...target, deleted: true }, [`${target.path} is deleted`]);
+      await output.note(`to have it back: ${typedFor('restore', target, process.env)}`);
     });
 };

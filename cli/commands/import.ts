@@ -1,44 +1,59 @@
-import { HushError, isErrorCode } from '../../protocol/errors.ts';
-import type { ResultOf } from '../../protocol/operations.ts';
+import { Option } from 'commander';
+import { parseSecretPath } from '../../protocol/names.ts';
 import type { Define } from '../commands.ts';
-import { fileOption, keyFromFile, keyFromVariable } from '../credentials.ts';
-import { withDaemon, type Daemon } from '../daemon.ts';
+import { fileOption } from '../credentials.ts';
 import { countText } from '../format.ts';
-import { legacyLines, ofLine, type LegacyLine } from '../legacy-lines.ts';
-import { createStatusLine, type StatusLine } from '../status-line.ts';
+import type { Harvest, Naming } from '../import/candidates.ts';
+import type { PasswordStore } from '../import/from-password-store.ts';
+import type { Output } from '../output.ts';
+import { createStatusLine } from '../status-line.ts';
 import { profileOf, type ProfileOption } from '../target.ts';
 import { badUsage } from '../usage.ts';
 
 interface ImportOptions extends ProfileOption {
+  readonly from?: PasswordStore | 'env';
+  readonly scope?: string;
+  readonly prefix?: string;
+  readonly all?: true;
+  readonly whole?: true;
+  readonly dryRun?: true;
+  readonly overwrite?: true;
   readonly legacy?: string;
   readonly keyFile?: string;
-  readonly overwrite?: true;
   readonly check?: true;
 }
 
-interface Counts {
-  readonly stored: number;
-  readonly already: number;
-}
-
-/** So much is sent in one request, far below the smallest frame that holds the largest value. */
-const chunk = { lines: 500, bytes: 256 * 1024 };
-
 const examples = `
-FILE has one JSON object a line: {"path":"global/db","keyVersion":null,"nonce":BASE64,"ciphertext":BASE64,"createdAt"?},
-AES-256-GCM straight under a 32-byte master key without associated data, the ciphertext followed by its tag ("iv" for
-"nonce" is understood too). The key is that of --key-file, else of HUSH_LEGACY_KEY: 64 hex digits or base64.
+A value is called what it is called where it comes from, behind --scope and --prefix: DB_PASSWORD of a .env file is
+global/DB_PASSWORD; the steps to a value of JSON, YAML, TOML or INI, and the folders of a password store, have dots
+between: global/db.password, global/servers.0.token, global/email.work. Of an entry of pass or gopass the first line is
+taken, with --whole all of it.
 
-All lines are looked at first: where one cannot be stored, none is. What is there already with the same value is left as
-it is, so that an import that was cut off can be run again. The values are readable at once, and hush keys rotate seals
-them anew under a data key.
+Everything is looked at first: where one value cannot be stored, none is, and all problems are told. What is there with
+the same value is left as it is, so that an import that was cut off can be run again. References are left out.
+
+With --legacy FILE has one JSON object a line: {"path":"global/db","keyVersion":null,"nonce":BASE64,"ciphertext":BASE64,
+"createdAt"?}, AES-256-GCM straight under a 32-byte master key without associated data, the ciphertext followed by its
+tag ("iv" for "nonce" is understood too). The key is that of --key-file, else of HUSH_LEGACY_KEY: 64 hex digits or
+base64. The values are readable at once, and hush keys rotate seals them anew under a data key.
 
 Examples:
-  hush import --legacy old.jsonl --key-file old.key
-  hush import --legacy old.jsonl --key-file old.key --check`;
+  hush import .env --dry-run
+  hush import settings.yaml --scope ws:42 --prefix app.
+  hush import --from env STRIPE_KEY DB_PASSWORD
+  hush import --from pass servers/
+  hush import --legacy old.jsonl --key-file old.key`;
 
 export const define: Define = (command, { output }) => {
   command
+    .argument('[file-or-names...]', 'the file; with --from variables or entries')
+    .addOption(new Option('--from <source>', 'where else the values are').choices(['pass', 'gopass', 'env']))
+    .option('--dry-run', 'show what is new, changed and unchanged, and store nothing')
+    .option('--overwrite', 'give secrets that are there with another value a new version')
+    .option('--scope <scope>', 'the scope of the secrets: global, ws:ID or pr:ID (global)', scopeOption)
+    .option('--prefix <text>', 'what their names begin with')
+    .option('--all', 'with --from env: all variables but those of the session')
+    .option('--whole', 'with --from pass or gopass: whole entries, not their first lines')
     .option(
       '--legacy <file>',
       'values that were sealed straight under a master key, as JSON lines',
@@ -46,104 +61,78 @@ export const define: Define = (command, { output }) => {
     )
     .option(
       '--key-file <file>',
-      'the master key that sealed them (else HUSH_LEGACY_KEY)',
+      'with --legacy: the master key that sealed them (else HUSH_LEGACY_KEY)',
       fileOption('--key-file', 'import'),
     )
-    .option('--overwrite', 'give secrets that are there with another value a new version')
-    .option('--check', 'look at everything, and store nothing')
+    .addOption(new Option('--check', 'with --legacy: as --dry-run').hideHelp())
     .addHelpText('after', examples)
-    .action(async (options: ImportOptions) => {
-      const { legacy: file, overwrite = false, check = false } = options;
-      if (file === undefined) throw badUsage('say what is to be imported: --legacy FILE', 'import');
+    .action(async (words: readonly string[], options: ImportOptions) => {
       const profile = profileOf(options, process.env);
-      const key = legacyKey(options, process.env);
-      const status = createStatusLine(!output.json);
-      try {
-        const counts = await withDaemon(async (daemon) => {
-          const request = { profile, key, ...(overwrite ? { overwrite } : {}) };
-          const checked = await passThrough(daemon, file, { ...request, check: true }, status, 'checked');
-          return check ? checked : await passThrough(daemon, file, request, status, 'stored');
-        });
-        const verb = check ? 'can be imported' : counts.stored === 1 ? 'is imported' : 'are imported';
-        const already = counts.already === 0 ? '' : `, ${counts.already} were there already`;
-        await output.facts({ profile, checked: check, ...counts }, [
-          `${countText(counts.stored, 'value')} ${verb}${already}`,
-        ]);
-        if (!check && counts.stored > 0) {
-          await output.note('they are under the legacy key still: hush keys rotate seals them anew');
+      const { legacy, overwrite, check = options.dryRun, keyFile } = options;
+      if (legacy !== undefined) {
+        if (words.length > 0 || options.from !== undefined) {
+          throw badUsage('--legacy names all that is imported', 'import');
         }
-      } finally {
-        status.clear();
-        key.fill(0);
+        const { importLegacy } = await import('../import/legacy.ts');
+        const given = {
+          ...(overwrite && { overwrite }),
+          ...(check && { check }),
+          ...(keyFile !== undefined && { keyFile }),
+        };
+        await importLegacy(legacy, profile, given, output);
+        return;
       }
+      const naming = { scope: options.scope ?? 'global', prefix: options.prefix ?? '' };
+      const harvest = await harvestOf(words, options, naming, output);
+      const { importValues } = await import('../import/import-values.ts');
+      await importValues(harvest, naming, profile, { overwrite, dryRun: options.dryRun }, output);
     });
 };
 
-/** Sends all lines of the file, some at a time. Throws the error of the first line that is refused. */
-async function passThrough(
-  daemon: Daemon,
-  file: string,
-  request: {
-    readonly profile: string;
-    readonly key: Uint8Array;
-    readonly overwrite?: true;
-    readonly check?: true;
-  },
-  status: StatusLine,
-  verb: string,
-): Promise<Counts> {
-  let [stored, already] = [0, 0];
-  for await (const lines of legacyLines(file, chunk)) {
-    const answer = await sent(daemon, lines, request);
-    const [first] = answer.refused;
-    if (first !== undefined)
-      throw refusedLine(lines, answer.refused.length, first, stored, request.check === true);
-    stored += answer.stored;
-    already += answer.already;
-    status.show(() => `${stored + already} values ${verb}`);
-  }
-  return { stored, already };
+function scopeOption(scope: string): string {
+  return parseSecretPath(`${scope}/name`).scope;
 }
 
-async function sent(
-  daemon: Daemon,
-  lines: readonly LegacyLine[],
-  { key, ...request }: { readonly profile: string; readonly key: Uint8Array },
-): Promise<ResultOf<'secret.importLegacy'>> {
+/** The values of the place that the command line names. */
+async function harvestOf(
+  words: readonly string[],
+  { from, all, whole }: ImportOptions,
+  naming: Naming,
+  output: Output,
+): Promise<Harvest> {
+  if (from === undefined) {
+    const [file] = words;
+    if (file === undefined || words.length > 1) {
+      throw badUsage('say what is to be imported: one FILE, or --from pass, gopass or env', 'import');
+    }
+    const { harvestFile } = await import('../import/from-file.ts');
+    return harvestFile(file);
+  }
+  if (from === 'env') {
+    if ((all === true) === words.length > 0)
+      throw badUsage('say which variables: their names, or --all', 'import');
+    const { harvestEnvironment } = await import('../import/from-environment.ts');
+    return harvestEnvironment(words, all === true);
+  }
+  const { harvestPasswordStore } = await import('../import/from-password-store.ts');
+  const status = createStatusLine(!output.json);
+  const onEntry = (done: number, total: number): void =>
+    status.show(() => `${done} of ${total} entries read`);
   try {
-    return await daemon.call('secret.importLegacy', { ...request, key, rows: lines.map(({ row }) => row) });
-  } catch (error) {
-    if (!(error instanceof HushError) || error.code !== 'WRONG_KEY') throw error;
-    const range = `lines ${lines[0]?.number ?? 0} to ${lines.at(-1)?.number ?? 0}`;
-    throw new HushError('WRONG_KEY', `${error.message} on ${range}; nothing of them was stored`, {
-      hint: error.hint,
+    const harvest = await harvestPasswordStore({
+      program: from,
+      names: words,
+      whole: whole === true,
+      naming,
+      onEntry,
     });
+    status.clear();
+    if (harvest.shortened > 0) {
+      const count = countText(harvest.shortened, 'entry', 'entries');
+      await output.note(`of ${count} only the first line is taken; --whole takes them all`);
+    }
+    return harvest;
+  } finally {
+    status.clear();
   }
-}
-
-function refusedLine(
-  lines: readonly LegacyLine[],
-  count: number,
-  { index, code, message, hint }: { index: number; code: string; message: string; hint: string },
-  stored: number,
-  isCheck: boolean,
-): HushError {
-  const others = count === 1 ? '' : `, and ${countText(count - 1, 'line')} near it cannot be imported either`;
-  const state =
-    isCheck || stored === 0 ? 'nothing was stored' : `${countText(stored, 'value')} before it are stored`;
-  return ofLine(lines[index]?.number ?? 0, {
-    code: isErrorCode(code) ? code : 'UNAVAILABLE',
-    message: `${message}${others}; ${state}`,
-    hint,
-  });
-}
-
-/** The master key of the other system; the caller wipes it. Throws BAD_REQUEST, UNSAFE_MODE, UNAVAILABLE. */
-function legacyKey({ keyFile }: ImportOptions, env: NodeJS.ProcessEnv): Uint8Array<ArrayBuffer> {
-  if (keyFile !== undefined) return keyFromFile(keyFile).secret;
-  const key = keyFromVariable(env, 'HUSH_LEGACY_KEY');
-  if (key !== undefined) return key;
-  throw new HushError('BAD_REQUEST', 'the master key of the values is missing', {
-    hint: 'hush import --legacy FILE --key-file KEY, or set HUSH_LEGACY_KEY',
-  });
 }

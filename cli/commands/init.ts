@@ -14,18 +14,21 @@ import {
   type Credential,
   type CredentialOptions,
 } from '../credentials.ts';
+import { openFirst } from '../first-start.ts';
 import { forProfile } from '../hints.ts';
 import { writeKeyFile } from '../key-file.ts';
 import { makeProfile, refuseExisting, refuseServed } from '../new-profile.ts';
 import { showOnce, showRecoveryKey, warnIfShort } from '../new-secret.ts';
 import type { Output } from '../output.ts';
-import { askHiddenTwice } from '../prompts.ts';
+import { askHiddenTwice, askYesNo, onTerminal } from '../prompts.ts';
 import { profileOf, type ProfileOption } from '../target.ts';
 import { badUsage } from '../usage.ts';
 
 interface InitOptions extends ProfileOption, CredentialOptions {
   readonly generate?: true;
   readonly recovery?: true;
+  /** False with `--no-start`. */
+  readonly start: boolean;
 }
 
 export const define: Define = (command, { output }) => {
@@ -34,28 +37,45 @@ export const define: Define = (command, { output }) => {
     .option('--key-file <file>', 'the 32-byte key in this file opens it', fileOption('--key-file', 'init'))
     .option('--generate', 'make a random 32-byte key: into --key-file FILE, or shown once')
     .option('--recovery', 'make a recovery key too, which opens it as well, and is shown once')
+    .option('--no-start', 'only make the profile: do not start the daemon on a terminal, nor unlock')
     .addHelpText('after', examples)
     .action(async (options: InitOptions) => {
       const profile = profileOf(options, process.env);
       const paths = pathsOf(process.env);
       refuseExisting(paths, profile);
       await refuseServed(paths, profile);
-      if (options.generate) return initWithNewKey(paths, profile, options, output);
-      const ask = (): Promise<Uint8Array> =>
-        askHiddenTwice(`A passphrase for profile ${profile}`, 'An empty passphrase opens to everybody');
+      // What reads JSON is a program, and does the next steps itself.
+      const isFollowed = onTerminal() && !output.json && options.start;
+      const open = async (credential: Credential): Promise<void> => {
+        if (isFollowed) await openFirst(profile, credential, options.profile, output);
+      };
+      if (options.generate) return initWithNewKey(paths, profile, options, open, output);
+      let isTyped = false;
+      const ask = (): Promise<Uint8Array> => {
+        isTyped = true;
+        return askHiddenTwice(
+          `A passphrase for profile ${profile}`,
+          'An empty passphrase opens to everybody',
+        );
+      };
       const found = await findCredential(options, process.env, ask);
       await withCredential(found, async (credential) => {
         await warnIfShort(credential, output);
+        const recovery = options.recovery ?? (isTyped && (await askYesNo(recoveryQuestion)));
         const made = { profile, credential: credential.kind };
-        await makeAndTell(paths, made, [credential], [], options.recovery, output);
-        await output.note(forProfile('next: hush start && hush unlock', options.profile));
+        await makeAndTell(paths, made, [credential], [], recovery, output);
+        if (!isFollowed) await output.note(forProfile('next: hush start && hush unlock', options.profile));
+        await open(credential);
       });
     });
 };
 
+const recoveryQuestion = 'Make a recovery key too, for the day when the passphrase is forgotten?';
+
 const examples = `
 What opens the profile, in this order: --passphrase-stdin, --key-file, the systemd credential
-hushd-master-key, HUSH_MASTER_KEY, a passphrase typed twice at a hidden prompt.
+hushd-master-key, HUSH_MASTER_KEY, a passphrase typed twice at a hidden prompt. On a terminal it then
+starts the daemon where none runs, and unlocks the profile.
 
 Examples:
   hush init
@@ -71,7 +91,7 @@ async function makeAndTell(
   made: { readonly profile: ProfileName; readonly credential: Credential['kind']; readonly keyFile?: string },
   credentials: readonly Credential[],
   lines: readonly string[],
-  recovery: true | undefined,
+  recovery: boolean | undefined,
   output: Output,
 ): Promise<void> {
   const { profile } = made;
@@ -91,6 +111,7 @@ async function initWithNewKey(
   paths: HomePaths,
   profile: ProfileName,
   { passphraseStdin, keyFile, recovery }: InitOptions,
+  open: (key: Credential) => Promise<void>,
   output: Output,
 ): Promise<void> {
   if (passphraseStdin) throw badUsage('--generate makes a key, and takes no passphrase', 'init');
@@ -103,7 +124,8 @@ async function initWithNewKey(
   await withCredential({ kind: 'key', secret: randomFillSync(newBytes(masterKeyBytes)) }, async (key) => {
     if (keyFile === undefined) {
       const vaultId = await makeProfile(paths, profile, [key]);
-      return showKey({ profile, credential: 'key', vaultId }, key.secret, output);
+      await showKey({ profile, credential: 'key', vaultId }, key.secret, output);
+      return open(key);
     }
     // The key file first: a profile whose key is not kept anywhere could never be opened.
     const file = resolve(keyFile);
@@ -118,6 +140,7 @@ async function initWithNewKey(
     }
     const only = recovery ? '' : ': without it the profile cannot be opened';
     await output.note(`keep a copy of ${file} elsewhere${only}`);
+    await open(key);
   });
 }
 

@@ -8,6 +8,7 @@ import { defineShred } from './keys/shred.ts';
 import { defineStatus } from './keys/status.ts';
 
 export const define: Define = (command, session) => {
+  command.addHelpText('after', examples);
   defineStatus(command, session);
   defineRotate(command, session);
   defineRetire(command, session);
@@ -16,3 +17,8 @@ export const define: Define = (command, session) => {
   defineShred(command, session);
   defineReopen(command, session);
 };
+
+const examples = `
+Examples:
+  hush keys status
+  hush keys rotate`;

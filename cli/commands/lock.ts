@@ -1,5 +1,6 @@
 import type { Define } from '../commands.ts';
-import { withDaemon } from '../daemon.ts';
+import { forgetNames } from '../completion/names-file.ts';
+import { withRunningDaemon } from '../daemon.ts';
 import { profileOf, type ProfileOption } from '../target.ts';
 import { badUsage } from '../usage.ts';
 
@@ -14,7 +15,8 @@ export const define: Define = (command, { output }) => {
     .action(async (options: LockOptions) => {
       if (options.all) {
         if (options.profile !== undefined) throw badUsage('--all locks every profile: leave -p away', 'lock');
-        const { profiles } = await withDaemon((client) => client.call('lock.all', {}));
+        const { profiles } = await withRunningDaemon((client) => client.call('lock.all', {}));
+        for (const { name } of profiles) forgetNames(name, process.env);
         const facts = profiles.map(({ name, already }) => ({ name, state: 'locked', already }));
         const lines = profiles.map(({ name, already }) => lockedText(name, already));
         return output.facts(
@@ -23,7 +25,8 @@ export const define: Define = (command, { output }) => {
         );
       }
       const profile = profileOf(options, process.env);
-      const { already } = await withDaemon((client) => client.call('lock', { profile }));
+      const { already } = await withRunningDaemon((client) => client.call('lock', { profile }));
+      forgetNames(profile, process.env);
       await output.facts({ profile, state: 'locked', already }, [lockedText(profile, already)]);
     });
 };

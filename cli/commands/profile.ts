@@ -10,9 +10,12 @@ interface DeleteOptions {
 }
 
 export const define: Define = (command, { output }) => {
+  command.addHelpText('after', '\nExamples:\n  hush profile list\n  hush profile deactivate work');
+
   command
     .command('list')
     .description('the profiles of this daemon, and their states')
+    .addHelpText('after', '\nExamples:\n  hush profile list')
     .action(async () => {
       const { profiles } = await withDaemon((daemon) => daemon.call('status', {}));
       await output.facts(
@@ -24,7 +27,8 @@ export const define: Define = (command, { output }) => {
   command
     .command('activate')
     .description('let a deactivated profile be unlocked again')
-    .argument('<name>')
+    .addHelpText('after', '\nExamples:\n  hush profile activate work')
+    .argument('<name>', 'the profile')
     .action(async (name: string) => {
       const profile = parseProfileName(name);
       const { already } = await withDaemon((daemon) => daemon.call('profile.activate', { profile }));
@@ -35,7 +39,8 @@ export const define: Define = (command, { output }) => {
   command
     .command('deactivate')
     .description('lock a profile, and keep it locked until it is activated')
-    .argument('<name>')
+    .addHelpText('after', '\nExamples:\n  hush profile deactivate work')
+    .argument('<name>', 'the profile')
     .action(async (name: string) => {
       const profile = parseProfileName(name);
       const { already } = await withDaemon((daemon) => daemon.call('profile.deactivate', { profile }));
@@ -46,7 +51,8 @@ export const define: Define = (command, { output }) => {
   command
     .command('delete')
     .description('destroy a profile and every secret in it, for ever')
-    .argument('<name>')
+    .addHelpText('after', '\nExamples:\n  hush profile delete work --yes')
+    .argument('<name>', 'the profile')
     .option('--yes', 'confirm that all of it is to be destroyed')
     .action(async (name: string, { yes }: DeleteOptions) => {
       const profile = parseProfileName(name);

@@ -49,6 +49,7 @@ export const define: Define = (command, { output, finish }) => {
   command
     .command('list')
     .description('what opens the profile')
+    .addHelpText('after', '\nExamples:\n  hush slot list\n  hush slot list -p work --json')
     .action(async (options: ProfileOption) => {
       await atPlace(options, ({ profile, list }) =>
         output.facts({ profile, ...list }, listLines(profile, list)),
@@ -81,6 +82,7 @@ export const define: Define = (command, { output, finish }) => {
     .description('let a slot open the profile no longer')
     .argument('<slot>', 'its label or id')
     .option('-y, --yes', 'do not ask')
+    .addHelpText('after', '\nExamples:\n  hush slot remove server')
     .action((word: string, options: YesOption) =>
       atPlace(options, async ({ daemon, profile, list }) => {
         const slot = slotMeant(list, word);
@@ -99,7 +101,8 @@ export const define: Define = (command, { output, finish }) => {
     .command('rename')
     .description('call a slot something else')
     .argument('<slot>', 'its label or id')
-    .argument('<label>')
+    .argument('<label>', 'what to call it')
+    .addHelpText('after', '\nExamples:\n  hush slot rename recovery "paper in the safe"')
     .action((word: string, text: string, options: ProfileOption) =>
       atPlace(options, async ({ daemon, profile, list }) => {
         const slot = slotMeant(list, word);

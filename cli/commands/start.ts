@@ -1,18 +1,10 @@
 import { resolve } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import { pathsOf } from '../../daemon/home/paths.ts';
-import { HushError } from '../../protocol/errors.ts';
-import type { ResultOf } from '../../protocol/operations.ts';
 import type { Define } from '../commands.ts';
 import { fileOption } from '../credentials.ts';
-import { withDaemonIfRunning } from '../daemon.ts';
-import { launchDaemon, unlockFailure } from '../launch.ts';
+import { ensureDaemon, wasRunning } from '../ensure-daemon.ts';
+import { unlockFailure } from '../launch.ts';
 import { profileOf, type ProfileOption } from '../target.ts';
 import { badUsage } from '../usage.ts';
-
-/** How often, and how long between, a start that lost a race looks whether the winner listens: 10 s in all. */
-const otherStartTries = 100;
-const otherStartPauseMs = 100;
 
 interface StartOptions extends ProfileOption {
   readonly keyFile?: string;
@@ -33,12 +25,12 @@ export const define: Define = (command, { output }) => {
     )
     .addHelpText('after', examples)
     .action(async (options: StartOptions) => {
-      const env = environmentFor(options);
-      const running = await statusIfRunning();
-      if (running !== undefined) return output.facts(...alreadyRunning(running));
       const args = options.keyFile === undefined ? [] : ['--key-file', resolve(options.keyFile)];
-      const event = await launchDaemon({ paths: pathsOf(env), args, env }).catch(otherStart);
-      if ('version' in event) return output.facts(...alreadyRunning(event));
+      const event = await ensureDaemon(environmentFor(options), args);
+      if (wasRunning(event)) {
+        const { pid, version } = event;
+        return output.facts({ pid, version, already: true }, [`hushd runs already, pid ${pid}`]);
+      }
       const { pid, unlock } = event;
       const told =
         unlock !== undefined && unlock.code === undefined ? `, profile ${unlock.profile} unlocked` : '';
@@ -49,27 +41,6 @@ export const define: Define = (command, { output }) => {
       if (failure !== undefined) throw failure;
     });
 };
-
-type Status = ResultOf<'status'>;
-
-const statusIfRunning = (): Promise<Status | undefined> =>
-  withDaemonIfRunning((daemon) => daemon.call('status', {}));
-
-const alreadyRunning = ({ pid, version }: Status): [object, string[]] => [
-  { pid, version, already: true },
-  [`hushd runs already, pid ${pid}`],
-];
-
-/** Another start came first: the daemon of that one holds the home, and will answer once it listens. */
-async function otherStart(error: unknown): Promise<Status> {
-  if (!(error instanceof HushError && error.code === 'EXISTS')) throw error;
-  for (let tries = 0; tries < otherStartTries; tries++) {
-    const running = await statusIfRunning();
-    if (running !== undefined) return running;
-    await pause(otherStartPauseMs);
-  }
-  throw error;
-}
 
 const examples = `
 It waits until the daemon listens, and tells what the daemon said if it did not come so far.

@@ -1,6 +1,6 @@
 import type { ResultOf } from '../../protocol/operations.ts';
 import type { Define } from '../commands.ts';
-import { noSuchProfile, withDaemon } from '../daemon.ts';
+import { noSuchProfile, withRunningDaemon } from '../daemon.ts';
 import { countText, durationText, sizeText } from '../format.ts';
 import { profileOf, type ProfileOption } from '../target.ts';
 
@@ -15,7 +15,7 @@ export const define: Define = (command, { output }) => {
     )
     .action(async (options: ProfileOption) => {
       const params = options.profile === undefined ? {} : { profile: profileOf(options, process.env) };
-      const status = await withDaemon((daemon) => daemon.call('status', params));
+      const status = await withRunningDaemon((daemon) => daemon.call('status', params));
       if (params.profile !== undefined && status.profiles.length === 0) throw noSuchProfile(params.profile);
       await output.facts(status, linesOf(status));
     });

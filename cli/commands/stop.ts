@@ -10,7 +10,14 @@ const pauseMs = 20;
 
 export const define: Define = (command, { output }) => {
   command
-    .addHelpText('after', '\nThe daemon finishes what runs, locks every profile, wipes its memory, and ends.')
+    .addHelpText(
+      'after',
+      `
+The daemon finishes what runs, locks every profile, wipes its memory, and ends.
+
+Examples:
+  hush stop`,
+    )
     .action(async () => {
       const stopping = await withDaemonIfRunning((daemon) => daemon.call('daemon.stop', {}));
       if (stopping === undefined) return output.facts({ already: true }, ['hushd was not running']);

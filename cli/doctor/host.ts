@@ -1,6 +1,5 @@
 import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import { loadConfig } from '../../daemon/config/load.ts';
 import { checkHome } from '../../daemon/home/inspection.ts';
 import { profilePathsOf, type HomePaths } from '../../daemon/home/paths.ts';
 import { readHeaderFile } from '../../daemon/keys/header-file.ts';
@@ -11,6 +10,10 @@ import { isProfileName, type ProfileName } from '../../protocol/names.ts';
 import { shellWord } from '../../protocol/shell-word.ts';
 import { countText, sizeText } from '../format.ts';
 import { packageVersion } from '../package.ts';
+import { lookAtAudits } from './audit.ts';
+import { lookAtBackoff } from './backoff.ts';
+import { configFindings } from './config.ts';
+import { lookAtEnrolment } from './enrolment.ts';
 import { attemptCheck, type Finding } from './finding.ts';
 
 const MiB = 1024 * 1024;
@@ -18,14 +21,18 @@ const MiB = 1024 * 1024;
 /** Below this nothing can be kept for long; below the other it is time to look after it. */
 const scarceBytes = 32 * MiB;
 const shortBytes = 512 * MiB;
+const scarceFiles = 1_000;
 
 /** What can be said of this host without the daemon. */
 export async function lookAtHost(paths: HomePaths): Promise<readonly Finding[]> {
   return [
     { check: 'version', state: 'ok', message: `hush ${packageVersion()} on Node ${process.versions.node}` },
     ...(await attemptCheck('home', () => homeFindings(paths))),
-    ...(await attemptCheck('config', () => [configFinding(paths)])),
+    ...(await attemptCheck('config', () => configFindings(paths))),
     ...(await attemptCheck('profiles', () => profileFindings(paths))),
+    ...(await attemptCheck('unlock', () => lookAtBackoff(paths))),
+    ...(await attemptCheck('enrolled', () => lookAtEnrolment(paths))),
+    ...(await attemptCheck('audit', () => lookAtAudits(paths))),
     ...(await attemptCheck('disk', async () => [await diskFinding(paths)])),
   ];
 }
@@ -39,14 +46,6 @@ function homeFindings(paths: HomePaths): readonly Finding[] {
   const problems = checkHome(paths);
   if (problems.length === 0) return [{ check: 'home', state: 'ok', message: `${paths.home} is yours alone` }];
   return problems.map(({ message, hint }) => ({ check: 'home', state: 'problem', message, hint }));
-}
-
-function configFinding({ config }: HomePaths): Finding {
-  loadConfig(config);
-  const message = existsSync(config)
-    ? `${config} is in order`
-    : `${config} does not exist: the defaults apply`;
-  return { check: 'config', state: 'ok', message };
 }
 
 function profileFindings(paths: HomePaths): readonly Finding[] {
@@ -102,7 +101,12 @@ function problemOf(message: string, hint: string): Finding {
 
 async function diskFinding({ home }: HomePaths): Promise<Finding> {
   if (!existsSync(home)) return { check: 'disk', state: 'ok', message: 'nothing is kept yet' };
-  const { bavail, bsize } = await statfs(home);
+  const { bavail, bsize, ffree, files } = await statfs(home);
+  // A file system that counts no files has 0 of them.
+  if (files > 0 && ffree < scarceFiles) {
+    const message = `only ${countText(ffree, 'more file')} can be made where ${home} lies`;
+    return { check: 'disk', state: ffree === 0 ? 'problem' : 'warning', message, hint: 'remove some files' };
+  }
   const free = bavail * bsize;
   const message = `${sizeText(free)} are free where ${home} lies`;
   if (free >= shortBytes) return { check: 'disk', state: 'ok', message };

@@ -1,4 +1,5 @@
 import { lstatSync } from 'node:fs';
+import { loadConfig } from '../../daemon/config/load.ts';
 import type { HomePaths } from '../../daemon/home/paths.ts';
 import { HushError } from '../../protocol/errors.ts';
 import type { ResultOf } from '../../protocol/operations.ts';
@@ -8,16 +9,18 @@ import { withDaemonIfRunning, type Daemon } from '../daemon.ts';
 import { countText } from '../format.ts';
 import { forProfile } from '../hints.ts';
 import { packageVersion } from '../package.ts';
+import { lookAtClock } from './clock.ts';
+import { lookAtExpiry } from './expiry.ts';
 import { attemptCheck, type Finding } from './finding.ts';
 
 /** What can be said of the socket and of the daemon behind it. */
 export async function lookAtService(paths: HomePaths): Promise<readonly Finding[]> {
-  const daemon = await attemptCheck('daemon', daemonFindings);
-  const isReached = daemon.some(({ state }) => state === 'ok');
-  return [...(await attemptCheck('socket', () => [socketFinding(paths.socket, isReached)])), ...daemon];
+  const daemon = await attemptCheck('daemon', () => daemonFindings(paths));
+  const isReached = daemon.some(({ check, state }) => check === 'daemon' && state !== 'problem');
+  return [...(await attemptCheck('socket', () => [socketFinding(paths, isReached)])), ...daemon];
 }
 
-function socketFinding(path: string, isReached: boolean): Finding {
+function socketFinding({ socket: path, config }: HomePaths, isReached: boolean): Finding {
   const found = lstatSync(path, { throwIfNoEntry: false });
   const check = 'socket';
   const word = shellWord(path);
@@ -26,32 +29,58 @@ function socketFinding(path: string, isReached: boolean): Finding {
   if (!found.isSocket()) {
     return { check, state: 'problem', message: `${path} is not a socket`, hint: `mv ${word} ${word}.aside` };
   }
-  if ((found.mode & 0o077) !== 0) {
-    return { check, state: 'problem', message: `others can connect to ${path}`, hint: `chmod 600 ${word}` };
+  const meant = meantMode(config);
+  if ((found.mode & 0o777 & ~meant) !== 0) {
+    const message = `more users can connect to ${path} than the config says`;
+    return { check, state: 'problem', message, hint: `chmod ${meant.toString(8)} ${word}` };
+  }
+  const trusted = [process.geteuid?.(), 0, Number(process.env['HUSH_DAEMON_UID'] || 0)];
+  if (!trusted.includes(found.uid)) {
+    const message = `${path} belongs to user ${found.uid}, whose daemon you do not trust`;
+    return { check, state: 'problem', message, hint: `remove it, or set HUSH_DAEMON_UID=${found.uid}` };
   }
   if (!isReached)
     return { check, state: 'warning', message: `nobody answers on ${path}`, hint: 'hush start' };
   return { check, state: 'ok', message: path };
 }
 
-async function daemonFindings(): Promise<readonly Finding[]> {
+/** The mode that the config gives the socket; of one that is not in order another finding tells. */
+function meantMode(config: string): number {
+  try {
+    return loadConfig(config).transport.socketMode;
+  } catch (error) {
+    if (error instanceof HushError) return 0o600;
+    throw error;
+  }
+}
+
+async function daemonFindings(paths: HomePaths): Promise<readonly Finding[]> {
   const found = await withDaemonIfRunning(async (daemon) => {
     const status = await daemon.call('status', {});
     const open = status.profiles.filter(({ state }) => state === 'unlocked');
-    const keys = await Promise.all(open.map(({ name }) => keyFindings(daemon, name)));
-    return { status, keys: keys.flat() };
+    const looked = open.flatMap(({ name }) => [keyFindings(daemon, name), lookAtExpiry(daemon, name)]);
+    return { status, inside: (await Promise.all(looked)).flat() };
   });
   if (found === undefined) {
-    return [{ check: 'daemon', state: 'warning', message: 'it does not run', hint: 'hush start' }];
+    return [
+      { check: 'daemon', state: 'warning', message: 'it does not run', hint: 'hush start' },
+      ...(await clockFinding(paths, undefined)),
+    ];
   }
-  const { status, keys } = found;
+  const { status, inside } = found;
   return [
     versionFinding(status),
     ...status.profiles.flatMap((profile) => [profileFinding(profile), ...backupFindings(profile)]),
-    ...keys,
+    ...inside,
+    ...(await clockFinding(paths, status)),
     ...hardeningFindings(status),
   ];
 }
+
+const clockFinding = (
+  paths: HomePaths,
+  status: ResultOf<'status'> | undefined,
+): Promise<readonly Finding[]> => attemptCheck('clock', () => [lookAtClock(paths, status)]);
 
 function versionFinding({ pid, version }: ResultOf<'status'>): Finding {
   const message = `hushd ${version} runs, pid ${pid}`;
@@ -87,24 +116,32 @@ function backupFindings({ name, backup }: ResultOf<'status'>['profiles'][number]
 /** What `hush keys status` warns of, for those who may ask it; the backups are told of above. */
 async function keyFindings(daemon: Daemon, profile: string): Promise<readonly Finding[]> {
   const advice = await adviceOf(daemon, profile);
-  return advice
-    .filter(({ level, topic }) => level === 'warning' && topic !== 'backup')
-    .map(({ message, hint }) => ({
-      check: 'keys',
-      state: 'warning',
-      message: `${profile}: ${message}`,
-      ...(hint !== undefined && { hint: forProfile(hint, profile) }),
-    }));
+  if (advice === undefined) return [];
+  const due = advice.filter(
+    ({ level, topic }) => topic === 'age' || (level === 'warning' && topic !== 'backup'),
+  );
+  const check = 'keys';
+  if (due.length === 0)
+    return [{ check, state: 'ok', message: `${profile}: none is old, or nearly used up` }];
+  return due.map(({ message, hint }) => ({
+    check,
+    state: 'warning',
+    message: `${profile}: ${message}`,
+    ...(hint !== undefined && { hint: forProfile(hint, profile) }),
+  }));
 }
 
-async function adviceOf(daemon: Daemon, profile: string): Promise<ResultOf<'keys.status'>['advice']> {
+async function adviceOf(
+  daemon: Daemon,
+  profile: string,
+): Promise<ResultOf<'keys.status'>['advice'] | undefined> {
   try {
     return (await daemon.call('keys.status', { profile, limit: 1 })).advice;
   } catch (error) {
     const isNoMatter =
       error instanceof HushError && (error.code === 'ACCESS_DENIED' || error.code === 'LOCKED');
     if (!isNoMatter) throw error;
-    return [];
+    return undefined;
   }
 }
 

@@ -3,8 +3,8 @@ import type { ReadConfig } from '../../daemon/config/parse.ts';
 import { HushError } from '../../protocol/errors.ts';
 import { parseSecretPath } from '../../protocol/names.ts';
 import type { Right } from '../../protocol/rights.ts';
-import { explain, type Explanation, type Rule } from './explain.ts';
-import { identityNamed, needsEnrolledKey, rightAsked, type Question } from './subject.ts';
+import { explain, type Asked, type Explanation, type Rule } from './explain.ts';
+import { identityNamed, needsEnrolledKey, rightsAsked, type Question } from './subject.ts';
 
 /** An explanation, and what the daemon asks of the caller besides. */
 export interface PolicyAnswer extends Explanation {
@@ -25,10 +25,10 @@ export function answer(
 ): PolicyAnswer {
   const { config } = reading;
   const identity = identityNamed(question, config, enrolledNames, daemonUid);
-  const right = rightAsked(question);
-  const explanation = explain(reading, { identity, profile: question.profile, right, now });
+  const rights = rightsAsked(question);
+  const explanation = explainAll(reading, { identity, profile: question.profile, now }, rights);
   if (explanation.decision === 'deny') return explanation;
-  const fault = faultOf(right);
+  const fault = rights.map(faultOf).find((found) => found !== undefined);
   if (fault !== undefined) {
     const { rule } = explanation;
     return {
@@ -46,9 +46,20 @@ export function answer(
   return needs.length === 0 ? explanation : { ...explanation, needs };
 }
 
+/** The first denial, else the first approval that it waits for, else what allows the first of the rights. */
+function explainAll(reading: ReadConfig, asked: Omit<Asked, 'right'>, rights: readonly Right[]): Explanation {
+  const first = explain(reading, { ...asked, right: rights[0] });
+  const all = [first, ...rights.slice(1).map((right) => explain(reading, { ...asked, right }))];
+  return (
+    all.find(({ decision }) => decision === 'deny') ??
+    all.find(({ approval }) => approval !== undefined) ??
+    first
+  );
+}
+
 /** What is wrong with the path that a right is on; the daemon refuses such a request. */
-function faultOf(right: Right | undefined): HushError | undefined {
-  if (right?.kind !== 'read' && right?.kind !== 'write' && right?.kind !== 'delete') return undefined;
+function faultOf(right: Right): HushError | undefined {
+  if (!('path' in right) || right.kind === 'list') return undefined;
   try {
     parseSecretPath(right.path);
     return undefined;

@@ -144,6 +144,21 @@ function grantGround(grant: Grant, path: KeyPath, right: Right): Ground {
     case 'write':
     case 'delete':
       return patternGround(grant[right.kind].patterns, [...path, right.kind], right.path, change);
+    case 'sign':
+    case 'key': {
+      const sign = patternGround(grant.sign.patterns, [...path, 'sign'], right.path, change);
+      const read = patternGround(grant.read.patterns, [...path, 'read'], right.path, change);
+      return read.allows && !sign.allows
+        ? { ...read, reason: `${read.reason}, and who may read a key may sign` }
+        : sign;
+    }
+    case 'signing':
+      return [grant.sign, grant.read].some(({ patterns }) => patterns.length > 0)
+        ? yes(
+            [...path, grant.sign.patterns.length > 0 ? 'sign' : 'read'],
+            'it may list what it may sign with',
+          )
+        : no([...path, 'sign'], 'it may sign with nothing', change);
     case 'list': {
       const read = patternGround(grant.read.patterns, [...path, 'read'], right.path, change);
       if (!read.allows || grant.list === undefined) return read;
@@ -203,10 +218,10 @@ function patternGround(patterns: readonly string[], path: KeyPath, text: string,
 }
 
 function hasAny(grant: Grant): boolean {
-  const { keys, unlock, lock, audit, admin, read, write, crypto } = grant;
+  const { keys, unlock, lock, audit, admin, read, write, sign, crypto } = grant;
   return (
     [keys, unlock, lock, audit, admin].includes(true) ||
-    [read, write, grant.delete].some(({ patterns }) => patterns.length > 0) ||
+    [read, write, grant.delete, sign].some(({ patterns }) => patterns.length > 0) ||
     crypto.rules.some(({ tenants }) => tenants?.length !== 0)
   );
 }
@@ -218,10 +233,15 @@ function settingFor(right: Right): string {
     case 'write':
     case 'delete':
       return `${right.kind} = ['${right.path}'], or a pattern that matches it`;
+    case 'sign':
+    case 'key':
+      return `sign = ['${right.path}'], or a pattern that matches it`;
     case 'list':
       return `read = ['${right.path}'], and list to match it or be left out`;
     case 'listing':
       return 'something to read';
+    case 'signing':
+      return 'something to sign with';
     case 'crypto':
       return `crypto = ['${right.keyring}/${right.namespace}/${right.key}'], or a pattern that matches it`;
     case 'keyring':
@@ -234,7 +254,7 @@ function settingFor(right: Right): string {
 }
 
 function approvalPath(config: Config, { profile, right }: Asked): KeyPath | undefined {
-  if (right?.kind !== 'read') return undefined;
+  if (right?.kind !== 'read' && right?.kind !== 'sign') return undefined;
   const { patterns } = profileConfigOf(config, profile).approve;
   const at = patterns.findIndex((pattern) => compilePathRules([pattern]).matches(right.path));
   return at < 0 ? undefined : ['profiles', profile, 'approve', String(at)];

@@ -1,6 +1,7 @@
 import type { Config, Grant } from '../../daemon/config/config.ts';
 import type { KeyPath } from '../../daemon/config/lines.ts';
 import { dotted, type ReadConfig } from '../../daemon/config/parse.ts';
+import { approvalRemarks } from './lint-approval.ts';
 import { clientRemarks } from './lint-clients.ts';
 import { cryptoPatternRemark, pathPatternRemark } from './lint-patterns.ts';
 import { overlaps } from './overlap.ts';
@@ -90,6 +91,7 @@ function profileRemarks(config: Config, around: Surroundings): readonly Remark[]
       ...approve.patterns.flatMap((pattern, index) =>
         patternRemarks(pathPatternRemark(pattern), [...path, 'approve', String(index)]),
       ),
+      ...approvalRemarks(config, profile, around),
       ...Object.entries(grants).flatMap(([name, grant]) =>
         grantRemarks(config, around, name, grant, [...path, 'grants', name]),
       ),
@@ -113,7 +115,7 @@ function grantRemarks(
   if (grant.until !== undefined && grant.until <= now) {
     remarks.push({ path: [...path, 'until'], message: 'has passed: the grant gives nothing any more' });
   }
-  for (const right of ['read', 'write', 'delete', 'list'] as const) {
+  for (const right of ['read', 'write', 'delete', 'list', 'sign'] as const) {
     for (const [index, pattern] of (grant[right]?.patterns ?? []).entries()) {
       remarks.push(...patternRemarks(pathPatternRemark(pattern), [...path, right, String(index)]));
     }
@@ -136,10 +138,21 @@ function patternRemarks(message: string | undefined, path: KeyPath): readonly Re
   return message === undefined ? [] : [{ path, message }];
 }
 
-function isEmpty({ read, write, delete: remove, crypto, keys, unlock, lock, audit, admin }: Grant): boolean {
+function isEmpty({
+  read,
+  write,
+  delete: remove,
+  sign,
+  crypto,
+  keys,
+  unlock,
+  lock,
+  audit,
+  admin,
+}: Grant): boolean {
   return (
     ![keys, unlock, lock, audit, admin].includes(true) &&
-    [read, write, remove].every(({ patterns }) => patterns.length === 0) &&
+    [read, write, remove, sign].every(({ patterns }) => patterns.length === 0) &&
     crypto.rules.length === 0
   );
 }

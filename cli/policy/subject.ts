@@ -71,56 +71,73 @@ export function needsEnrolledKey(
   );
 }
 
-const pathRights = { read: 'read', get: 'read', write: 'write', set: 'write', delete: 'delete' } as const;
+const pathRights = {
+  read: 'read',
+  get: 'read',
+  write: 'write',
+  set: 'write',
+  delete: 'delete',
+  sign: 'sign',
+} as const;
 const simpleRights: readonly SimpleRight[] = ['keys', 'unlock', 'lock', 'audit', 'admin', 'status', 'daemon'];
 
 /**
- * The right that a question is about; undefined where being identified is enough. Throws BAD_REQUEST for an operation
- * that there is not, or that lacks what it is done to.
+ * The rights that a question is about, all of which it takes; none where being identified is enough. Throws BAD_REQUEST
+ * for an operation that there is not, or that lacks what it is done to.
  */
-export function rightAsked(question: Question): Right | undefined {
+export function rightsAsked(question: Question): readonly Right[] {
   const { op } = question;
   const simple = simpleRights.find((right) => right === op);
-  if (simple !== undefined) return { kind: simple };
-  if (isPathRight(op)) return { kind: pathRights[op], path: pathOf(question) };
+  if (simple !== undefined) return [{ kind: simple }];
+  if (isPathRight(op)) return [{ kind: pathRights[op], path: pathOf(question) }];
   if (op === 'list') {
-    return question.path === undefined ? { kind: 'listing' } : { kind: 'list', path: pathOf(question) };
+    return [question.path === undefined ? { kind: 'listing' } : { kind: 'list', path: pathOf(question) }];
   }
-  if (op === 'crypto') return { kind: 'crypto', ...coordinateOf(question), tenant: question.tenant ?? '' };
-  if (op === 'keyring') return { kind: 'keyring', keyring: pathOf(question) };
-  return rightOfOperation(question);
+  if (op === 'crypto') return [{ kind: 'crypto', ...coordinateOf(question), tenant: question.tenant ?? '' }];
+  if (op === 'keyring') return [{ kind: 'keyring', keyring: pathOf(question) }];
+  return rightsOfOperation(question);
 }
 
 function isPathRight(op: string): op is keyof typeof pathRights {
   return Object.hasOwn(pathRights, op);
 }
 
-function rightOfOperation(question: Question): Right | undefined {
+function rightsOfOperation(question: Question): readonly Right[] {
   const name = operationNamed(question.op);
   if (name === undefined) {
     throw badUsage(
-      `there is no right and no operation ${question.op.slice(0, 64)}: read, write, delete, list, crypto, keyring, ` +
+      `there is no right and no operation ${question.op.slice(0, 64)}: read, write, delete, list, sign, crypto, keyring, ` +
         `${simpleRights.join(', ')}, or an operation such as secret.get`,
       'policy',
     );
   }
   // It names no profile, and locks those that the caller may lock: refused where that is none.
-  if (name === 'lock.all') return { kind: 'lock' };
+  if (name === 'lock.all') return [{ kind: 'lock' }];
   const { shape } = operations[name].params;
   const params: Record<string, unknown> = { profile: question.profile };
   if ('namespace' in shape) {
     Object.assign(params, coordinateOf(question));
     if (question.tenant !== undefined) params['tenant'] = question.tenant;
   } else if ('path' in shape) params['path'] = pathOf(question);
+  else if ('from' in shape) Object.assign(params, twoPathsOf(question));
   else if (name === 'crypto.digestKey') params['keyring'] = pathOf(question);
   // The parameters that a right can speak of are those above; each `needs` of the table takes what its own schema names.
-  const needs = operations[name].needs as (params: Record<string, unknown>) => Right | undefined;
+  const needs = operations[name].needs as unknown as (params: Record<string, unknown>) => readonly Right[];
   return needs(params);
 }
 
 function pathOf({ path, op }: Question): string {
   if (path === undefined) throw badUsage(`${op} needs a PATH`, 'policy');
   return path;
+}
+
+/** Where from and where to; no path holds a comma. */
+function twoPathsOf(question: Question): { from: string; to: string } {
+  const [from, to, more] = pathOf(question).split(',');
+  if (from === undefined || to === undefined || more !== undefined) {
+    throw badUsage(`${question.op} needs a PATH of the form <from>,<to>`, 'policy');
+  }
+  return { from, to };
 }
 
 /** A key may hold slashes, a keyring never does, and a namespace is taken up to the next one. */

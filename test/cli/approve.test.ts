@@ -27,8 +27,14 @@ describe('hush approve', () => {
     assert.deepEqual(await run('hush approve'), {
       code: 0,
       stdout: '',
-      stderr: 'hush: note: no read waits for an approval\n',
+      stderr: 'hush: note: nothing waits for an approval\n',
     });
+    const nowhere = await run('hush approve -p nope');
+    assert.deepEqual([nowhere.code, nowhere.stdout], [6, '']);
+    assert.match(
+      nowhere.stderr,
+      /^hush: error: there is no profile nope that you may see\nhush: hint: hush init -p nope\n$/,
+    );
     const owner = await connect({ socket });
     const key = await enrol(owner, 'app');
     writeFileSync(join(shell.home, 'boss.key'), (await enrol(owner, 'boss')).file, { mode: 0o600 });
@@ -55,6 +61,7 @@ describe('hush approve', () => {
       id: second,
       profile,
       path,
+      right: 'read',
       client: 'app',
       approved: false,
       expiresInMs: 300_000,

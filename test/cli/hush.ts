@@ -39,7 +39,7 @@ export interface Shell {
   runForBytes(line: string, given?: Given): Promise<{ readonly code: number; readonly stdout: Buffer }>;
   /** Runs a line of shell in the home's folder, where `hush` is found. */
   runScript(script: string): Promise<Ended>;
-  /** Runs the line on a terminal of its own, and types at it. */
+  /** Runs the line on a terminal of its own, without colours, and types at it. */
   type(line: string, steps: readonly Typed[], columns?: number, env?: NodeJS.ProcessEnv): Promise<Screen>;
 }
 
@@ -88,7 +88,11 @@ export function openShell(t: TestContext): Shell {
     async type(line, steps, columns = 80, env = {}) {
       const [, ...args] = line.split(' ');
       const job = JSON.stringify({ argv: [process.execPath, program, ...args], steps, columns });
-      const { code, stdout, stderr } = await runProgram('python3', [terminal], job, { ...base, ...env });
+      const { code, stdout, stderr } = await runProgram('python3', [terminal], job, {
+        ...base,
+        NO_COLOR: '1',
+        ...env,
+      });
       assert.equal(code, 0, stderr.toString());
       return screen.parse(JSON.parse(stdout.toString()));
     },

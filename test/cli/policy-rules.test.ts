@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { explain, groundOf, type Asked } from '../../cli/policy/explain.ts';
 import { lint, type Surroundings } from '../../cli/policy/lint.ts';
 import { overlaps } from '../../cli/policy/overlap.ts';
-import { identityNamed, rightAsked, type Question } from '../../cli/policy/subject.ts';
+import { identityNamed, rightsAsked, type Question } from '../../cli/policy/subject.ts';
 import { decide } from '../../daemon/access/rights.ts';
 import { readConfig, type ReadConfig } from '../../daemon/config/parse.ts';
 import { compilePathRules } from '../../daemon/config/patterns.ts';
@@ -45,13 +45,14 @@ require_enrolled = true
 read = ['*']
 [profiles.q.grants.proved]
 read = ['global/*']
+sign = ['ws:1/*']
 `;
 const policy = read(text);
 
 const ask = (client: string, op: string, path?: string, more: Partial<Question> = {}) => {
   const question = { client, op, path, profile: 'p', ...more };
   const identity = identityNamed(question, policy.config, new Set());
-  return explain(policy, { identity, profile: question.profile, right: rightAsked(question), now });
+  return explain(policy, { identity, profile: question.profile, right: rightsAsked(question)[0], now });
 };
 
 describe('an explanation', () => {
@@ -144,6 +145,7 @@ describe('an explanation', () => {
     const op = fc.constantFrom(
       ...['read', 'write', 'delete', 'list', 'crypto', 'keyring', 'keys', 'unlock', 'lock', 'audit', 'admin'],
       ...['status', 'daemon', 'secret.list', 'crypto.decrypt', 'crypto.digestKey', 'grant.add', 'slot.list'],
+      ...['sign', 'ssh.list', 'ssh.public', 'ssh.sign', 'ssh.generate'],
     );
     const path = fc.constantFrom('global/a', 'global/ab', 'global/b', 'global/prod.x', 'ws:1/a');
     const coordinate = fc.constantFrom('default/n/k', 'default/mail/k', 'other/n/k');
@@ -168,7 +170,7 @@ describe('an explanation', () => {
         const asked: Asked = {
           identity: identityNamed(given, policy.config, new Set()),
           profile: given.profile,
-          right: rightAsked({ ...given, path }),
+          right: rightsAsked({ ...given, path })[0],
           now: at,
         };
         assert.ok(asked.right);
@@ -311,8 +313,19 @@ describe('the lint of a policy', () => {
     ],
     [
       'a pattern to approve with an open end',
-      "[profiles.p]\napprove = ['global/prod*']",
-      /^2 profiles\.p\.approve\.0 matches more/,
+      "[operators]\nuids = [7]\n[profiles.p]\napprove = ['global/prod*']",
+      /^4 profiles\.p\.approve\.0 matches more/,
+    ],
+    [
+      'a pattern that only the owner could approve for itself',
+      "[profiles.p]\napprove = ['global/prod.*']",
+      /^2 profiles\.p\.approve\.0 can be approved by nobody but who asks \(owner\)/,
+    ],
+    [
+      'a pattern that a client cannot have approved by a program of its own user',
+      `[operators]\nowner = false\n[clients.a]\nuid = 5\n[clients.b]\nuid = 5\ngid = 5\n[profiles.p]
+approve = ['global/prod.*']\n[profiles.p.grants.a]\nread = ['global/*']\n[profiles.p.grants.b]\nadmin = true`,
+      /^9 profiles\.p\.approve\.0 can be approved by nobody but who asks \(a\)/,
     ],
     [
       'a profile that does not exist',
@@ -345,6 +358,15 @@ describe('the lint of a policy', () => {
       assert.equal(found.length, 1, found.join('\n'));
     });
   }
+
+  test('says nothing of a pattern that another user, an enrolled client or the owner can approve', () => {
+    const approve = "[profiles.p]\napprove = ['global/prod.*']\n";
+    const reader = "[clients.a]\nuid = 5\n[profiles.p.grants.a]\nread = ['global/*']\n";
+    assert.deepEqual(remarks(`[operators]\nuids = [7]\n${approve}`), []);
+    assert.deepEqual(remarks(`${approve}[profiles.p.grants.known]\nadmin = true`), []);
+    assert.deepEqual(remarks(`${approve}${reader}`), []);
+    assert.deepEqual(remarks(`${approve}require_enrolled = true`), []);
+  });
 
   test('says nothing of what it cannot know, or what is closed otherwise', () => {
     const unknown = { enrolledNames: undefined, profiles: undefined };

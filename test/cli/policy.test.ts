@@ -128,7 +128,9 @@ describe('hush policy, without a daemon', () => {
       `number 2: shop read global/db-main on default: expected allow, is deny: the grant ended at 2099-01-01T00:00:00.000Z (${at('clients.d/shop.toml')}:3: profiles.default.grants.shop.until)\n2 decisions, 1 not as expected\n`,
     );
     put('table.toml', '[[expect]]\nclient = "shop"\nop = "read"\ndecision = "deny"\n');
-    assert.equal((await run(`hush policy test ${at('table.toml')}`)).code, 2, 'read needs a path');
+    const faulty = await run(`hush policy test ${at('table.toml')}`);
+    assert.equal(faulty.code, 2, 'read needs a path');
+    assert.ok(faulty.stderr.startsWith(`hush: error: ${at('table.toml')}: number 1: `), faulty.stderr);
     put('config.toml', '[limitz]');
     assert.equal((await run(`hush policy test ${at('table.json')}`)).code, 2);
   });

@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { alphabet, indexFor, randomText } from '../../cli/random-text.ts';
+import { alphabetOf, alphabets, bitsOf } from '../../cli/alphabets.ts';
+import { indexFor, randomText } from '../../cli/random-text.ts';
 
 const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
 describe('a generated value', () => {
-  test('has the length that was asked for, and only letters and digits', () => {
+  test('has the length that was asked for, and only characters of its alphabet', () => {
+    const names = fc.constantFrom(...Object.keys(alphabets));
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 2048 }), (length) => {
-        assert.match(textOf(randomText(length)), new RegExp(`^[A-Za-z0-9]{${length}}$`));
+      fc.property(fc.integer({ min: 1, max: 2048 }), names, (length, name) => {
+        const text = textOf(randomText(length, alphabetOf(name)));
+        assert.equal(text.length, length);
+        assert.ok(Array.from(text).every((character) => alphabetOf(name).includes(character)));
       }),
     );
   });
@@ -28,8 +32,25 @@ describe('a generated value', () => {
   });
 
   test('uses the whole alphabet, and is another one each time', () => {
-    assert.equal(new Set(alphabet).size, alphabet.length);
-    assert.equal(new Set(textOf(randomText(4096))).size, alphabet.length);
-    assert.equal(new Set(Array.from({ length: 100 }, () => textOf(randomText(32)))).size, 100);
+    for (const alphabet of Object.values(alphabets)) {
+      assert.equal(new Set(alphabet).size, alphabet.length);
+      assert.equal(new Set(textOf(randomText(4096, alphabet))).size, alphabet.length);
+    }
+    const alphabet = alphabetOf('alnum');
+    assert.match(alphabet, /^[A-Za-z0-9]{62}$/);
+    assert.equal(new Set(Array.from({ length: 100 }, () => textOf(randomText(32, alphabet)))).size, 100);
+  });
+
+  test('is made of characters that were named, each of them once and typed on a keyboard', () => {
+    assert.equal(alphabetOf('ab !'), 'ab !');
+    assert.equal(alphabetOf('constru'), 'constru');
+    for (const text of ['', 'a', 'abca', 'toString', 'a\n', 'a\x7f', 'aé']) {
+      assert.throws(() => alphabetOf(text), { code: 'BAD_REQUEST' }, text);
+    }
+  });
+
+  test('says how hard it is to guess', () => {
+    assert.equal(bitsOf(32, alphabetOf('alnum')), 190);
+    assert.equal(bitsOf(4, alphabetOf('digits')), 13);
   });
 });

@@ -80,7 +80,10 @@ describe('the five-minute tour', () => {
     assert.equal(anew.code, 10, anew.stderr);
     assert.match(anew.stderr, /a daemon has a profile default open/);
     renameSync(`${shell.home}/elsewhere`, folder);
-    assert.deepEqual(await run('hush delete global/db'), done('global/db is deleted\n'));
+    assert.deepEqual(await run('hush delete global/db'), {
+      ...done('global/db is deleted\n'),
+      stderr: 'hush: note: to have it back: hush restore global/db\n',
+    });
     const gone = await run('hush get global/db');
     assert.deepEqual([gone.code, gone.stdout], [6, '']);
     assert.match(gone.stderr, /\nhush: hint: hush list\n$/);

@@ -69,7 +69,13 @@ describe('the dependencies', () => {
     const withScript = Object.entries(packages).flatMap(([path, entry]) =>
       entry.hasInstallScript === true ? [path.slice(path.lastIndexOf('node_modules/') + 13)] : [],
     );
-    assert.deepEqual(withScript.sort(), ['@signalapp/sqlcipher', 'argon2', 'koffi', 'msgpackr-extract']);
+    assert.deepEqual(withScript.sort(), [
+      '@signalapp/sqlcipher',
+      'argon2',
+      'esbuild',
+      'koffi',
+      'msgpackr-extract',
+    ]);
     for (const name of withScript) {
       assert.equal(failureOf(`await import(${JSON.stringify(name)})`), '', name);
     }

@@ -82,7 +82,15 @@ function tryOn(version, tarball, folder) {
     hush(['unlock', '--passphrase-stdin'], { input: passphrase });
     hush(['set', 'global/smoke'], { input: value });
     expectEqual('hush get', hush(['get', 'global/smoke', '--reveal']), value);
+    const identity = go('age-plugin-hush', ['--generate', 'global/age']);
+    if (!identity.includes('\nAGE-PLUGIN-HUSH-1')) throw new Error(`age-plugin-hush made ${identity}`);
+    expectEqual('hush get, compiled before', hush(['get', 'global/smoke', '--reveal']), value);
     go('node', ['--input-type=module', '--eval', platformProgram]);
+    const site = 'protocol=https\nhost=smoke.example\n';
+    const login = 'username=u\npassword=p\n';
+    go('git-credential-hush', ['store'], { input: `${site}${login}` });
+    expectEqual('git-credential-hush get', go('git-credential-hush', ['get'], { input: site }), login);
+    expectEqual('docker-credential-hush list', go('docker-credential-hush', ['list']), '{}\n');
     hush(['lock']);
     hush(['get', 'global/smoke', '--reveal'], { expected: 4 });
     hush(['unlock', '--passphrase-stdin'], { input: passphrase });

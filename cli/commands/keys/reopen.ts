@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import type { Session } from '../../commands.ts';
 import { withDaemon } from '../../daemon.ts';
+import { keyringOption, tenantOption } from '../../keyring-option.ts';
 import { mayGoAhead } from '../../prompts.ts';
-import { keyringOption, profileOf, tenantOption, type ProfileOption } from '../../target.ts';
+import { profileOf, type ProfileOption } from '../../target.ts';
 
 interface ReopenOptions extends ProfileOption {
   readonly tenant: string;

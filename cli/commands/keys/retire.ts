@@ -5,7 +5,8 @@ import { shellWord } from '../../../protocol/shell-word.ts';
 import type { Session } from '../../commands.ts';
 import { withDaemon, type Daemon } from '../../daemon.ts';
 import { countText } from '../../format.ts';
-import { keyringOption, profileOf, tenantOption, type ProfileOption } from '../../target.ts';
+import { keyringOption, tenantOption } from '../../keyring-option.ts';
+import { profileOf, type ProfileOption } from '../../target.ts';
 import { badUsage } from '../../usage.ts';
 
 interface RetireOptions extends ProfileOption {

@@ -6,10 +6,11 @@ import type { Session } from '../../commands.ts';
 import { withDaemon, type Daemon } from '../../daemon.ts';
 import { countText } from '../../format.ts';
 import { ifInterrupted } from '../../interrupted.ts';
+import { keyringOption } from '../../keyring-option.ts';
 import { progressText } from '../../progress-bar.ts';
 import { mayGoAhead } from '../../prompts.ts';
 import { createStatusLine } from '../../status-line.ts';
-import { keyringOption, profileOf, type ProfileOption } from '../../target.ts';
+import { profileOf, type ProfileOption } from '../../target.ts';
 import { rotateVault } from './rotate-vault.ts';
 
 interface RotateOptions extends ProfileOption {

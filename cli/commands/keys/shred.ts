@@ -4,8 +4,9 @@ import { shellWord } from '../../../protocol/shell-word.ts';
 import type { Session } from '../../commands.ts';
 import { withDaemon } from '../../daemon.ts';
 import { countText } from '../../format.ts';
+import { keyringOption, tenantOption } from '../../keyring-option.ts';
 import { askText, onTerminal } from '../../prompts.ts';
-import { keyringOption, profileOf, tenantOption, type ProfileOption } from '../../target.ts';
+import { profileOf, type ProfileOption } from '../../target.ts';
 
 interface ShredOptions extends ProfileOption {
   readonly tenant: string;

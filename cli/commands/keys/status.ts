@@ -3,8 +3,9 @@ import type { ResultOf } from '../../../protocol/operations.ts';
 import type { Session } from '../../commands.ts';
 import { withDaemon } from '../../daemon.ts';
 import { columns, countText, durationText } from '../../format.ts';
+import { keyringOption, tenantOption } from '../../keyring-option.ts';
 import { progressText } from '../../progress-bar.ts';
-import { keyringOption, profileOf, tenantOption, type ProfileOption } from '../../target.ts';
+import { profileOf, type ProfileOption } from '../../target.ts';
 
 interface StatusOptions extends ProfileOption {
   readonly keyring?: string;

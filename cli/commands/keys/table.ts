@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
+import { keyringOption } from '../../keyring-option.ts';
 import { badUsage } from '../../usage.ts';
-import { keyringOption, type ProfileOption } from '../../target.ts';
+import type { ProfileOption } from '../../target.ts';
 
 /** The options of the commands that read a table of handles. */
 export interface TableOptions extends ProfileOption {

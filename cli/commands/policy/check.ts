@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
-import { dotted, type ReadConfig } from '../../../daemon/config/parse.ts';
-import { groupId } from '../../../native/group.ts';
 import type { Session } from '../../commands.ts';
 import { countText } from '../../format.ts';
-import { lint, type PolicyFinding } from '../../policy/lint.ts';
-import { enrolledIn, openPolicy, profilesIn, type PolicySource } from '../../policy/source.ts';
+import { checkPolicy } from '../../policy/checking.ts';
+import type { PolicyFinding } from '../../policy/lint.ts';
+import { openPolicy } from '../../policy/source.ts';
 
 interface CheckOptions {
   readonly strict?: true;
@@ -28,7 +27,7 @@ Examples:
     )
     .action(async (given: string | undefined, { strict }: CheckOptions) => {
       const source = openPolicy(given, process.env);
-      const findings = findingsOf(source);
+      const findings = checkPolicy(source, process.env);
       const errors = findings.filter(({ level }) => level === 'error').length;
       const warnings = findings.length - errors;
       const summary =
@@ -42,43 +41,6 @@ Examples:
       if (errors > 0) finish(2);
       else if (warnings > 0 && strict === true) finish(1);
     });
-}
-
-function findingsOf(source: PolicySource): readonly PolicyFinding[] {
-  const { file, isOwn, inspected } = source;
-  const { reading, unsafe } = inspected;
-  const modes = unsafe.map(({ path, message, hint }): PolicyFinding => ({
-    level: isOwn ? 'error' : 'warning',
-    file: path,
-    key: '',
-    message: `${message.replace(`${path} `, '')}; no daemon would read it: ${hint}`,
-  }));
-  if ('problems' in reading) {
-    const problems = reading.problems.map(({ file: at, line, key, message }): PolicyFinding => ({
-      level: 'error',
-      file: at,
-      ...(line === undefined ? {} : { line }),
-      key,
-      message,
-    }));
-    return [...modes, ...problems];
-  }
-  const around = {
-    daemonUid: process.geteuid?.() ?? 0,
-    enrolledNames: enrolledIn(process.env),
-    profiles: isOwn ? profilesIn(process.env) : undefined,
-    now: Date.now(),
-  };
-  return [...modes, ...groupFaults(reading, file), ...lint(reading, around, file)];
-}
-
-/** A group that there is not: the next start would be refused. */
-function groupFaults({ config, placeOf }: ReadConfig, file: string): readonly PolicyFinding[] {
-  const { socketGroup } = config.transport;
-  if (typeof socketGroup !== 'string' || groupId(socketGroup) !== undefined) return [];
-  const path = ['transport', 'socket_group'];
-  const message = `there is no group ${socketGroup} on this machine: no daemon would start`;
-  return [{ level: 'error', ...(placeOf(path) ?? { file }), key: dotted(path), message }];
 }
 
 function findingText({ level, file, line, key, message }: PolicyFinding): string {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { HushError } from '../../../protocol/errors.ts';
 import { parseProfileName } from '../../../protocol/names.ts';
 import type { Session } from '../../commands.ts';
 import { countText } from '../../format.ts';
@@ -30,7 +31,11 @@ profile, path, tenant, enrolled (true or false) and at (a moment):
   path = 'global/db-main'
   decision = 'allow'
 
-Exit code: 0 all as expected, 1 some are not, 2 the table or the config is not in order.`,
+Exit code: 0 all as expected, 1 some are not, 2 the table or the config is not in order.
+
+Examples:
+  hush policy test expected.toml
+  hush policy test expected.json --config ./config.toml`,
     )
     .action(async (file: string, options: TestOptions) => {
       const fallback = profileOf(options, process.env);
@@ -39,10 +44,13 @@ Exit code: 0 all as expected, 1 some are not, 2 the table or the config is not i
       const names = enrolledIn(process.env) ?? new Set<string>();
       const now = Date.now();
       const differing = expectations.flatMap(({ decision: expected, at, profile, ...others }, index) => {
-        const question = { ...others, profile: profile === undefined ? fallback : parseProfileName(profile) };
-        const explanation = answer(question, reading, names, at ?? now, process.geteuid?.());
-        if (explanation.decision === expected) return [];
-        return [{ number: index + 1, ...question, expected, ...explanation }];
+        return inCase(`${file}: number ${index + 1}`, () => {
+          const named = profile === undefined ? fallback : parseProfileName(profile);
+          const question = { ...others, profile: named };
+          const explanation = answer(question, reading, names, at ?? now, process.geteuid?.());
+          if (explanation.decision === expected) return [];
+          return [{ number: index + 1, ...question, expected, ...explanation }];
+        });
       });
       const count = countText(expectations.length, 'decision');
       await output.facts({ decisions: expectations.length, differing }, [
@@ -56,4 +64,14 @@ Exit code: 0 all as expected, 1 some are not, 2 the table or the config is not i
       ]);
       if (differing.length > 0) finish(1);
     });
+}
+
+/** What `look` makes of one case; its errors name the table and the case. */
+function inCase<Result>(place: string, look: () => Result): Result {
+  try {
+    return look();
+  } catch (error) {
+    if (!(error instanceof HushError)) throw error;
+    throw new HushError(error.code, `${place}: ${error.message}`, { hint: error.hint, cause: error });
+  }
 }

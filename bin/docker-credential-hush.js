@@ -1,0 +1,2 @@
+#!/usr/bin/env node
+require('./start.js').start('docker-credential-hush', 'cli/doors/docker/main', ['get']);

@@ -1,0 +1,238 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+  type Stats,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { diskError, errnoOf } from '../../daemon/home/disk-errors.ts';
+import { syncFolder } from '../../daemon/home/files.ts';
+import { exchangeNames } from '../../native/rename.ts';
+import { newBytes } from '../../protocol/bytes.ts';
+import { HushError } from '../../protocol/errors.ts';
+import { shellWord } from '../../protocol/shell-word.ts';
+import { createNewFile } from '../backup/new-file.ts';
+
+/** The largest file that is edited, in bytes. */
+export const mostEditedBytes = 4 * 1024 * 1024;
+
+/** A file as it was when it was read. */
+export interface EditedFile {
+  readonly path: string;
+  /** The caller's to wipe. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly facts: Stats;
+}
+
+/**
+ * Reads a file that is to be edited. Throws UNSAFE_MODE for a symbolic link and for a file with a second name, which
+ * would keep the old content; BAD_REQUEST for what is no regular file; UNAVAILABLE for a read-only one and for one that
+ * cannot be read; TOO_LARGE.
+ */
+export function readForEdit(path: string): EditedFile {
+  refuse(path);
+  const fd = attempt(`cannot read ${path}`, () =>
+    openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY),
+  );
+  try {
+    const facts = fstatSync(fd);
+    if (!facts.isFile()) throw new HushError('BAD_REQUEST', `${path} is no regular file`);
+    if (facts.size > mostEditedBytes) {
+      throw new HushError('TOO_LARGE', `${path} is larger than ${mostEditedBytes} bytes`, {
+        hint: 'edit it by hand: hush set, then the reference in place of the value',
+      });
+    }
+    return { path, bytes: attempt(`cannot read ${path}`, () => contentOf(fd, facts.size)), facts };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function refuse(path: string): void {
+  const found = attempt(`cannot read ${path}`, () => lstatSync(path));
+  if (found.isSymbolicLink()) {
+    throw new HushError('UNSAFE_MODE', `${path} is a symbolic link, and an edit would take its place`, {
+      hint: `name the file itself: ${targetOf(path)}`,
+    });
+  }
+  if (!found.isFile()) {
+    throw new HushError('BAD_REQUEST', `${path} is no regular file`, { hint: 'hush help configure' });
+  }
+  if (found.nlink > 1) {
+    throw new HushError('UNSAFE_MODE', `${path} has another name too, which would keep the value`, {
+      hint: `find the other hard link, and remove it: find . -samefile ${shellWord(path)}`,
+    });
+  }
+  if ((found.mode & 0o222) === 0) {
+    throw new HushError('UNAVAILABLE', `${path} is read-only`, { hint: `chmod u+w ${shellWord(path)}` });
+  }
+}
+
+function targetOf(path: string): string {
+  try {
+    return shellWord(realpathSync(path));
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    return 'it points to nothing';
+  }
+}
+
+/** A new content of a file, on the disk beside it, that is not the file's yet. */
+export interface NewContent {
+  /**
+   * Makes it the file's content in one step. Throws CONFLICT where the file is not what it was when it was read, and
+   * UNAVAILABLE: in both cases the file is left as it is found.
+   */
+  take(): void;
+  /** Removes it, unless it was taken. Further calls do nothing. */
+  discard(): void;
+}
+
+/** Writes new content beside the file, with the mode and the owner of the file, and syncs it. Throws UNAVAILABLE. */
+export function writeBeside(file: EditedFile, bytes: Uint8Array): NewContent {
+  const { path, facts } = file;
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`);
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  const what = `cannot write ${path}`;
+  const fd = attempt(what, () => openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600));
+  let isThere = true;
+  const discard = (): void => {
+    if (!isThere) return;
+    isThere = false;
+    attempt(what, () => unlinkSync(temporary));
+  };
+  try {
+    attempt(what, () => {
+      const made = fstatSync(fd);
+      if (made.uid !== facts.uid || made.gid !== facts.gid) fchownSync(fd, facts.uid, facts.gid);
+      fchmodSync(fd, facts.mode & 0o7777);
+      for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
+      fsyncSync(fd);
+    });
+  } catch (error) {
+    discard();
+    throw error;
+  } finally {
+    closeSync(fd);
+  }
+  return {
+    take() {
+      if (!isSame(path, file)) throw changed(path);
+      // With the names exchanged, what was replaced is still there to be looked at: nobody's change is lost.
+      if (attempt(what, () => exchangeNames(temporary, path))) {
+        try {
+          if (!isSame(temporary, file)) throw changed(path);
+          attempt(what, () => unlinkSync(temporary));
+        } catch (error) {
+          exchangeNames(temporary, path);
+          throw error;
+        }
+      } else {
+        attempt(what, () => renameSync(temporary, path));
+      }
+      isThere = false;
+      syncIfPossible(dirname(path));
+    },
+    discard,
+  };
+}
+
+/**
+ * Makes the new content durable where the disk lets it. Else a power failure may bring the old file back, whose value is
+ * in the vault by then too: nothing would be lost, and there is nothing to undo.
+ */
+function syncIfPossible(folder: string): void {
+  try {
+    syncFolder(folder);
+  } catch (error) {
+    if (!(error instanceof HushError)) throw error;
+  }
+}
+
+/** A copy of a file as it was. */
+export interface Backup {
+  /** Gives it its name, FILE.bak. Throws EXISTS, UNAVAILABLE. */
+  keep(): void;
+  /** Removes it while it has not that name. */
+  discard(): void;
+  /** Removes it, whether it has that name or not. */
+  remove(): void;
+}
+
+/** Copies a file as it was, with mode 0600. Throws EXISTS where FILE.bak is there already, UNAVAILABLE. */
+export function backUp({ path, bytes }: EditedFile): Backup {
+  const copy = createNewFile(`${path}.bak`, { force: false });
+  let isKept = false;
+  try {
+    copy.write(bytes);
+    copy.sync();
+  } catch (error) {
+    copy.discard();
+    throw error;
+  }
+  return {
+    keep() {
+      copy.keep();
+      isKept = true;
+    },
+    discard: copy.discard,
+    remove() {
+      if (isKept) unlinkSync(`${path}.bak`);
+      else copy.discard();
+    },
+  };
+}
+
+function isSame(path: string, { bytes, facts }: EditedFile): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found?.ino !== facts.ino || found.dev !== facts.dev || found.size !== bytes.length) return false;
+  const fd = attempt(`cannot read ${path}`, () => openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW));
+  try {
+    const now = contentOf(fd, bytes.length);
+    const same = Buffer.compare(now, bytes) === 0;
+    now.fill(0);
+    return same && found.mode === facts.mode && found.uid === facts.uid && found.gid === facts.gid;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const changed = (path: string): HushError =>
+  new HushError('CONFLICT', `${path} was changed meanwhile, and stays as it is`, {
+    hint: 'look at it, then try again',
+  });
+
+/** The first `size` bytes of a file, which are all of it. Throws CONFLICT where it has less by now. */
+function contentOf(fd: number, size: number): Uint8Array<ArrayBuffer> {
+  const bytes = newBytes(size);
+  let length = 0;
+  while (length < size) {
+    const count = readSync(fd, bytes, length, size - length, length);
+    if (count === 0) break;
+    length += count;
+  }
+  if (length < size) {
+    bytes.fill(0);
+    throw new HushError('CONFLICT', 'the file became shorter while it was read', { hint: 'try again' });
+  }
+  return bytes;
+}
+
+function attempt<Result>(what: string, step: () => Result): Result {
+  try {
+    return step();
+  } catch (error) {
+    throw diskError(what, error);
+  }
+}

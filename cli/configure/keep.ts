@@ -1,0 +1,84 @@
+import { HushError } from '../../protocol/errors.ts';
+import type { Daemon } from '../daemon.ts';
+import type { Target } from '../target.ts';
+
+/** A value that is in the vault. */
+export interface Kept {
+  readonly version: number;
+  /** Whether the secret was not there before. */
+  readonly created: boolean;
+  /** Makes the secret again what it was, because of `reason`; gives the error to be told. */
+  takeBack(reason: unknown): Promise<unknown>;
+}
+
+/**
+ * Stores a value under a name that has none yet. Where it has the same value already, that is taken; where it has
+ * another one, CONFLICT is thrown unless `force` is given. Throws what storing and reading it throw.
+ */
+export async function keepFor(
+  daemon: Daemon,
+  target: Target,
+  value: Uint8Array<ArrayBuffer>,
+  force: boolean,
+): Promise<Kept> {
+  try {
+    const { version } = await daemon.call('secret.set', { ...target, value, ifVersion: 0 });
+    return {
+      version,
+      created: true,
+      takeBack: (reason) =>
+        takenBack(reason, target, `hush delete ${target.path}`, () => daemon.call('secret.delete', target)),
+    };
+  } catch (error) {
+    if (!(error instanceof HushError) || error.code !== 'CONFLICT') throw error;
+  }
+  const { same, version: before } = await compared(daemon, target, value);
+  if (same) return { version: before, created: false, takeBack: (reason) => Promise.resolve(reason) };
+  if (!force) {
+    throw new HushError('CONFLICT', `${target.path} is there already, with another value`, {
+      hint: 'name another secret with --as, or give it this value as a new version with --force',
+    });
+  }
+  const { version } = await daemon.call('secret.set', { ...target, value, ifVersion: before });
+  return {
+    version,
+    created: false,
+    takeBack: (reason) =>
+      takenBack(reason, target, `hush restore ${target.path} --version ${before}`, () =>
+        daemon.call('secret.restore', { ...target, version: before }),
+      ),
+  };
+}
+
+/** Whether the secret has this value now, expired or not, and which version that is. */
+async function compared(
+  daemon: Daemon,
+  target: Target,
+  value: Uint8Array,
+): Promise<{ readonly same: boolean; readonly version: number }> {
+  const { value: there, version } = await daemon.call('secret.get', { ...target, allowExpired: true });
+  try {
+    return { same: Buffer.compare(there, value) === 0, version };
+  } finally {
+    there.fill(0);
+  }
+}
+
+async function takenBack(
+  reason: unknown,
+  { path }: Target,
+  hint: string,
+  undo: () => Promise<unknown>,
+): Promise<unknown> {
+  try {
+    await undo();
+    return reason;
+  } catch (error) {
+    const [first, second] = [reason, error].map((one) => (one instanceof Error ? one.message : String(one)));
+    const code = reason instanceof HushError ? reason.code : 'UNAVAILABLE';
+    return new HushError(code, `${first ?? ''}; and ${path} keeps the value, for ${second ?? ''}`, {
+      hint,
+      cause: reason,
+    });
+  }
+}

@@ -1,0 +1,64 @@
+import { HushError } from '../../../protocol/errors.ts';
+
+/** What git says of a credential, or a secret holds of one; see git-credential(1). Text has one character a byte. */
+export interface Attributes {
+  /** All but the secret ones, by name; of a name that stands more than once the last. */
+  readonly plain: ReadonlyMap<string, string>;
+  /** The secret ones, as parts of the bytes that were read. */
+  readonly secret: ReadonlyMap<string, Uint8Array>;
+}
+
+/** Their values are never made a text of. */
+const secretNames: ReadonlySet<string> = new Set(['password', 'oauth_refresh_token']);
+
+const lineFeed = 0x0a;
+const equals = 0x3d;
+const hasControl = (bytes: Uint8Array): boolean => bytes.some((byte) => byte < 0x20 || byte === 0x7f);
+
+/**
+ * The attributes in lines of `name=value`, up to an empty line or the end. Those with more than one value, whose names
+ * end in `[]`, are left out: they are of no use here. Throws BAD_REQUEST for anything else, and for a control character
+ * in a value: it could end a line that git or we write later.
+ */
+export function attributesIn(bytes: Uint8Array, where: string): Attributes {
+  const plain = new Map<string, string>();
+  const secret = new Map<string, Uint8Array>();
+  for (let from = 0; from < bytes.length;) {
+    const feed = bytes.indexOf(lineFeed, from);
+    const end = feed < 0 ? bytes.length : feed;
+    if (end === from) break;
+    const line = bytes.subarray(from, end);
+    from = end + 1;
+    const at = line.indexOf(equals);
+    if (at <= 0) throw new HushError('BAD_REQUEST', `a line of ${where} is not NAME=VALUE`, noHint);
+    const name = textOf(line.subarray(0, at));
+    const value = line.subarray(at + 1);
+    if (name.endsWith('[]')) continue;
+    if (hasControl(value)) {
+      throw new HushError('BAD_REQUEST', `a value of ${where} has a control character`, noHint);
+    }
+    if (secretNames.has(name)) secret.set(name, value);
+    else plain.set(name, textOf(value));
+  }
+  return { plain, secret };
+}
+
+const noHint = { hint: 'hush help door, and docs/doors.md' };
+
+const textOf = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+
+/** The lines of attributes, in memory of its own that the caller wipes. */
+export function linesOf(
+  attributes: readonly (readonly [string, string | Uint8Array])[],
+): Uint8Array<ArrayBuffer> {
+  const size = attributes.reduce((sum, [name, value]) => sum + name.length + value.length + 2, 0);
+  const lines = new Uint8Array(new ArrayBuffer(size));
+  let at = 0;
+  const put = (part: string | Uint8Array): void => {
+    lines.set(typeof part === 'string' ? Buffer.from(part, 'latin1') : part, at);
+    at += part.length;
+  };
+  for (const [name, value] of attributes) [name, '=', value, '\n'].forEach(put);
+  return lines;
+}

@@ -1,0 +1,113 @@
+import { chmodSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
+import { checkDirectory } from '../../../daemon/home/safety.ts';
+import { freeSocketPath } from '../../../daemon/socket.ts';
+import { peerCredentials, socketFd } from '../../../native/peer-credentials.ts';
+import { HushError } from '../../../protocol/errors.ts';
+import { converse } from './conversation.ts';
+
+/** Where an agent listens, and what it answers. */
+export interface ListenerParts {
+  /** A path in a folder that nobody else can reach, or a socket that listens already. */
+  readonly at: { readonly path: string } | { readonly fd: number };
+  readonly answer: (message: Uint8Array) => Promise<Uint8Array>;
+  /** Told of a peer that was sent away. */
+  readonly onRefused: (error: HushError) => void;
+  readonly patienceMs?: number;
+  /** How many clients are served at a time; past that the one that has been silent longest goes. */
+  readonly most?: number;
+}
+
+/** An agent that listens. */
+export interface AgentListener {
+  /** Ends all conversations and removes the socket. */
+  close(): Promise<void>;
+}
+
+const usualPatienceMs = 10_000;
+const usualMost = 128;
+const backlog = 511;
+
+/**
+ * Listens for clients of the agent: of the own user only, which the kernel tells. Throws EXISTS when somebody listens at
+ * the path, UNSAFE_MODE for its folder, UNAVAILABLE.
+ */
+export async function listenForClients(parts: ListenerParts): Promise<AgentListener> {
+  const { at, patienceMs = usualPatienceMs, most = usualMost } = parts;
+  /** The one that spoke last is the last. */
+  const idle = new Set<Socket>();
+  const all = new Map<Socket, Promise<void>>();
+
+  const accept = (socket: Socket): void => {
+    socket.on('error', () => undefined);
+    const refusal = refusalOf(socket);
+    if (refusal !== undefined) {
+      parts.onRefused(refusal);
+      socket.destroy();
+      return;
+    }
+    const [silent] = idle;
+    if (all.size >= most) (silent ?? socket).destroy();
+    if (socket.destroyed) return;
+    idle.add(socket);
+    const onBusy = (isBusy: boolean): void => {
+      idle.delete(socket);
+      if (!isBusy) idle.add(socket);
+    };
+    const talk = converse(socket, { answer: parts.answer, onBusy, patienceMs }).finally(() => {
+      idle.delete(socket);
+      all.delete(socket);
+    });
+    all.set(socket, talk);
+  };
+
+  if ('path' in at) {
+    checkDirectory(dirname(at.path));
+    await freeSocketPath(at.path);
+  }
+  const server = createServer({ allowHalfOpen: true }, accept);
+  await listening(server, at);
+  return {
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const socket of all.keys()) socket.destroy();
+      await Promise.all([closed, ...all.values()]);
+    },
+  };
+}
+
+async function listening(server: Server, at: ListenerParts['at']): Promise<void> {
+  // The socket's file is this user's alone from its first moment on.
+  const umask = process.umask(0o177);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ ...at, backlog }, resolve);
+    });
+    if ('path' in at) chmodSync(at.path, 0o600);
+  } catch (error) {
+    throw new HushError(
+      'UNAVAILABLE',
+      `cannot listen: ${error instanceof Error ? error.message : 'failed'}`,
+      {
+        hint: 'hush door ssh-agent --socket PATH',
+        cause: error,
+      },
+    );
+  } finally {
+    process.umask(umask);
+  }
+}
+
+/** Why a peer is not served; a peer that is gone already is nobody's concern, and is sent away too. */
+function refusalOf(socket: Socket): HushError | undefined {
+  try {
+    const { uid } = peerCredentials(socketFd(socket));
+    if (uid === process.geteuid?.()) return undefined;
+    return new HushError('ACCESS_DENIED', `a client of uid ${uid} was sent away: it is another user`);
+  } catch (error) {
+    if (error instanceof HushError) return error;
+    throw error;
+  }
+}

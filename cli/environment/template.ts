@@ -1,0 +1,125 @@
+import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { isForbiddenVariable } from '../../daemon/forbidden-env.ts';
+import { concatBytes } from '../../protocol/bytes.ts';
+import { HushError } from '../../protocol/errors.ts';
+import type { Daemon } from '../daemon.ts';
+import { readInput } from '../input.ts';
+import { parseEnvFile } from './env-file.ts';
+import { fetchValues } from './fetched-values.ts';
+import { problemOf } from './problems.ts';
+import { cutAtReferences, mayHoldReferences } from './text-references.ts';
+import { referencesOf } from './variables.ts';
+
+/** A file with references: any bytes. */
+export interface Template {
+  /** As problems name it. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** A template with the values in their places, or all that stands in the way of that. */
+export interface Filled {
+  readonly problems: readonly HushError[];
+  /** One after the other they are the file. */
+  readonly parts: readonly Uint8Array[];
+  /** How many places were filled. */
+  readonly references: number;
+  /** Wipes the values. */
+  wipe(): void;
+}
+
+const mostBytes = 16 * 1024 * 1024;
+
+/** Reads a template; `-` is standard input. Throws BAD_REQUEST, TOO_LARGE. */
+export async function readTemplate(path: string): Promise<Template> {
+  if (path === '-') return { name: 'standard input', bytes: await readInput(mostBytes) };
+  try {
+    const bytes = readFileSync(path);
+    if (bytes.length <= mostBytes) return { name: path, bytes };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new HushError('BAD_REQUEST', `cannot read the template: ${reason}`, { hint: 'hush help inject' });
+  }
+  throw new HushError('TOO_LARGE', `the template ${path} has more than ${mostBytes} bytes`, { hint: '' });
+}
+
+/** Puts the values in the places of the references. Where the file is an env file, what is put in stays one value. */
+export async function fillTemplate(
+  daemon: Daemon,
+  { name, bytes }: Template,
+  { input, output }: { readonly input: string; readonly output: string },
+): Promise<Filled> {
+  // One character a byte: whatever the file is, its bytes come back as they were.
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  const cut = cutAtReferences(text);
+  const problems = cut.faults.map(({ line, error }) => problemOf(`${name}, line ${line}`, error));
+  const targets = new Map(referencesOf(cut));
+  const fetched = await fetchValues(daemon, targets);
+  for (const reference of targets.keys()) {
+    const one = fetched.of(reference);
+    if ('error' in one) problems.push(problemOf(`${name}: ${reference}`, one.error));
+  }
+  const parts = cut.pieces.map((piece) => {
+    if ('text' in piece) return Buffer.from(piece.text, 'latin1');
+    const one = fetched.of(piece.reference);
+    return 'value' in one ? one.value : Buffer.alloc(0);
+  });
+  if (isEnvFile(input) || isEnvFile(output)) {
+    const whole = concatBytes(...parts);
+    problems.push(
+      ...problemsOfEnvFile(name, text, whole, problems.length === 0, (reference) => {
+        const one = fetched.of(reference);
+        return 'value' in one ? one.value : undefined;
+      }),
+    );
+    whole.fill(0);
+  }
+  return { problems, parts, references: referencesOf(cut).length, wipe: fetched.wipe };
+}
+
+/** Whether a file of this name is read as an env file: `.env`, `.env.local`, `app.env`, and such with `.tpl` behind. */
+const isEnvFile = (path: string): boolean => /^(?:.*\.)?env(?:\.[\w.-]+)?$/.test(basename(path));
+
+/**
+ * What is wrong with an env file by what was put in: a variable that no secret may become, and a value that is not read
+ * back as it is, because a quote or a line feed in it ends it or makes another variable.
+ */
+function problemsOfEnvFile(
+  name: string,
+  template: string,
+  filled: Uint8Array,
+  isWhole: boolean,
+  valueOf: (reference: string) => Uint8Array | undefined,
+): HushError[] {
+  const before = parseEnvFile(template).entries;
+  const problems = before
+    .filter(({ name: variable, value }) => mayHoldReferences(value) && isForbiddenVariable(variable))
+    .map(({ name: variable, line }) => {
+      const what = `${name}, line ${line}: ${variable} changes which programs or code are run`;
+      return new HushError('FORBIDDEN_ENV', what, { hint: 'give the secret to another variable' });
+    });
+  if (!isWhole || problems.length > 0) return problems;
+  const after = parseEnvFile(Buffer.from(filled.buffer).toString('latin1')).entries;
+  const differs = before.findIndex(({ name: variable, value }, index) => {
+    const found = after[index];
+    return found?.name !== variable || found.value !== withValues(value, valueOf);
+  });
+  const changed = before[differs] ?? (after.length === before.length ? undefined : before.at(-1));
+  if (changed === undefined) return [];
+  const message = `${name}, line ${changed.line}: the value of ${changed.name} would not be read back as it is`;
+  return [
+    new HushError('BAD_REQUEST', message, { hint: 'quote the reference, or take hush env --format dotenv' }),
+  ];
+}
+
+/** A value of the template with the values in the places of its references, one character a byte. */
+function withValues(value: string, valueOf: (reference: string) => Uint8Array | undefined): string {
+  return cutAtReferences(value)
+    .pieces.map((piece) => {
+      if ('text' in piece) return piece.text;
+      const bytes = valueOf(piece.reference) ?? new Uint8Array();
+      return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+    })
+    .join('');
+}

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { createAutomaton, type Pattern } from '../../../cli/environment/automaton.ts';
+import { createMasker } from '../../../cli/environment/masker.ts';
+import { maskedForms } from '../../../cli/environment/masked-forms.ts';
+
+const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
+const patternsOf = (texts: readonly string[]): Pattern[] =>
+  texts.map((text, index) => ({ bytes: latin1(text), label: String(index) }));
+
+/** The rule, told anew: what overlaps is one stretch, with the label of its longest pattern, the first of such. */
+function replaced(text: string, patterns: readonly string[]): string {
+  const found = patterns
+    .flatMap((pattern, label) =>
+      Array.from(text, (_, start) =>
+        text.startsWith(pattern, start) ? [{ start, end: start + pattern.length, label }] : [],
+      ),
+    )
+    .flat()
+    .sort((a, b) => a.start - b.start || b.end - a.end || a.label - b.label);
+  let out = '';
+  let done = 0;
+  for (let index = 0; index < found.length;) {
+    const run = found[index];
+    if (run === undefined) break;
+    let { end } = run;
+    const inside = [run];
+    for (let other = found[++index]; other !== undefined && other.start < end; other = found[++index]) {
+      end = Math.max(end, other.end);
+      inside.push(other);
+    }
+    const lengthOf = (one: { start: number; end: number }): number => one.end - one.start;
+    const longest = inside.reduce((a, b) => (lengthOf(b) > lengthOf(a) ? b : a));
+    out += `${text.slice(done, run.start)}[hush:${longest.label}]`;
+    done = end;
+  }
+  return out + text.slice(done);
+}
+
+function masked(chunks: readonly string[], patterns: readonly string[]): string {
+  const masker = createMasker(createAutomaton(patternsOf(patterns)));
+  const parts = [...chunks.map((chunk) => masker.push(latin1(chunk))), masker.end()];
+  return Buffer.concat(parts).toString('latin1');
+}
+
+const few = (max: number) =>
+  fc.string({ unit: fc.constantFrom('a', 'b', 'c', '\xff'), minLength: 1, maxLength: max });
+
+describe('masking', () => {
+  test('what comes out does not depend on where chunks are cut, and is the replacement of the whole', () => {
+    fc.assert(
+      fc.property(fc.array(few(6), { minLength: 1, maxLength: 6 }), fc.array(few(9)), (patterns, chunks) => {
+        assert.equal(masked(chunks, patterns), replaced(chunks.join(''), patterns));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('values cut at every byte, and larger than any chunk, are found', () => {
+    const values = ['x'.repeat(100_000) + 'y', 'secret-of-mine', 'mine-and-yours'];
+    const text = `a ${values[1] ?? ''} b ${values[0] ?? ''} c secret-of-mine-and-yours d`;
+    const expected = 'a [hush:1] b [hush:0] c [hush:1] d';
+    assert.equal(masked(Array.from(text), values), expected);
+    assert.equal(masked([text], values), expected);
+  });
+
+  test('only what may be the start of a value is held back', () => {
+    const masker = createMasker(createAutomaton(patternsOf(['password', 'abcd'])));
+    const push = (text: string): string => Buffer.from(masker.push(latin1(text))).toString('latin1');
+    assert.equal(push('Continue? '), 'Continue? ');
+    assert.equal(push('the pass'), 'the ');
+    assert.equal(push('age, and abc'), 'passage, and ');
+    assert.equal(push('d'), '[hush:1]');
+    assert.equal(Buffer.from(masker.end()).toString(), '');
+  });
+
+  test('a stretch that goes on for ever is one label, and needs no room', () => {
+    const masker = createMasker(createAutomaton(patternsOf(['aaaa'])));
+    const chunk = Buffer.alloc(1 << 20, 'a');
+    let given = 0;
+    for (let count = 0; count < 4; count += 1) given += masker.push(chunk).length;
+    assert.equal(given, 0);
+    assert.equal(Buffer.from(masker.push(latin1('.'))).toString(), '[hush:0].');
+  });
+
+  test('the work does not grow with the number of values: each byte takes few steps', () => {
+    const near = Array.from({ length: 300 }, (_, index) => `${'a'.repeat(500)}${index}!`);
+    const automaton = createAutomaton(patternsOf(near));
+    let steps = 0;
+    const counted = {
+      ...automaton,
+      step: (state: number, byte: number) => (steps++, automaton.step(state, byte)),
+    };
+    const masker = createMasker(counted);
+    const text = Buffer.alloc(200_000, `${'a'.repeat(499)}b`);
+    let length = 0;
+    for (let at = 0; at < text.length; at += 1000) length += masker.push(text.subarray(at, at + 1000)).length;
+    assert.equal(length + masker.end().length, text.length);
+    assert.ok(steps <= text.length);
+  });
+});
+
+describe('the forms in which a value is looked for', () => {
+  const formsOf = (text: string): string[] =>
+    maskedForms(latin1(text)).map((form) => Buffer.from(form).toString('latin1'));
+
+  test('itself, its lines, and what JSON, URLs, base64 and hex make of it', () => {
+    assert.deepEqual(
+      new Set(formsOf('p"w+/ \u00fe')),
+      new Set(['p"w+/ \u00fe', 'cCJ3Ky8g/g', 'cCJ3Ky8g_g', '7022772b2f20fe', '7022772B2F20FE']),
+    );
+    assert.ok(formsOf('p"ss w').includes('p\\"ss w'));
+    assert.ok(formsOf('p"ss w').includes('p%22ss%20w'));
+    const lines = formsOf('first line\r\n  ab\n    \n\tlast line\n');
+    for (const line of ['first line', 'last line']) assert.ok(lines.includes(line), line);
+    for (const line of ['  ab', 'ab', '    ', '']) assert.ok(!lines.includes(line), line);
+  });
+
+  test('nothing of less than four bytes is looked for', () => {
+    assert.deepEqual(formsOf('abc'), []);
+    assert.deepEqual(formsOf(''), []);
+    fc.assert(fc.property(fc.uint8Array(), (value) => maskedForms(value).every(({ length }) => length >= 4)));
+  });
+});
