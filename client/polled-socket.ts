@@ -11,9 +11,6 @@ import type { ByteStream, Connector } from './stream.ts';
 /** How long the process stands still at a time while it waits, in milliseconds; then timers and signals have their turn. */
 const turnMs = 10;
 
-/** How long a daemon may let a request wait that is larger than its queue, in milliseconds. */
-const mostSendingMs = 10_000;
-
 /**
  * A connector for a process that asks, waits for the answer and does nothing meanwhile. It stands still while it waits,
  * and needs neither node:net nor the streams below it, which take longer to load than such a process takes besides.
@@ -36,6 +33,12 @@ export const connectPolled: Connector = async (path, trusted, receive, expiresAt
   }
 };
 
+/** Bytes that the kernel has not taken yet; whoever gave them keeps them until `taken`. */
+interface Pending {
+  bytes: Uint8Array;
+  readonly taken: (() => void) | undefined;
+}
+
 function polledStream(fd: number, receive: (chunk: Uint8Array) => void): ByteStream {
   const buffer = newBytes(readBufferBytes);
   const listeners = { end: [], close: [], error: [] } as {
@@ -44,32 +47,47 @@ function polledStream(fd: number, receive: (chunk: Uint8Array) => void): ByteStr
     readonly error: ((error: NodeJS.ErrnoException) => void)[];
   };
   const state = { isOpen: true, isWaiting: false, isScheduled: false };
-
-  const fail = (code: string): void => {
-    for (const listener of listeners.error) listener(Object.assign(new Error(code), { code }));
-    destroy();
-  };
+  let pending: Pending[] = [];
 
   function destroy(): void {
     if (!state.isOpen) return;
     state.isOpen = false;
     closeSync(fd);
     buffer.fill(0);
+    const left = pending;
+    pending = [];
+    for (const { taken } of left) taken?.();
     for (const listener of listeners.close) listener();
   }
 
-  const schedule = (): void => {
-    if (state.isScheduled || !state.isWaiting || !state.isOpen) return;
-    state.isScheduled = true;
-    setImmediate(() => {
-      state.isScheduled = false;
-      read();
-    });
+  const fail = (code: string): void => {
+    for (const listener of listeners.error) listener(Object.assign(new Error(code), { code }));
+    destroy();
+  };
+
+  /** Whether an outcome is no failure but that there is nothing to do yet; a failure ends the stream. */
+  const isForLater = (outcome: string): boolean => {
+    if (outcome === 'EAGAIN' || outcome === 'EINTR') return true;
+    fail(outcome);
+    return false;
+  };
+
+  /** Sends what there is room for. */
+  const send = (): void => {
+    for (let first = pending[0]; first !== undefined && state.isOpen; first = pending[0]) {
+      const count = sendSome(fd, first.bytes);
+      if (typeof count === 'string') {
+        isForLater(count);
+        return;
+      }
+      first.bytes = first.bytes.subarray(count);
+      if (first.bytes.length > 0) continue;
+      pending.shift();
+      first.taken?.();
+    }
   };
 
   const read = (): void => {
-    if (!state.isOpen || !state.isWaiting) return;
-    waitFor('input', fd, turnMs);
     const count = receiveSome(fd, buffer);
     if (count === 0) {
       for (const listener of listeners.end) listener();
@@ -77,22 +95,36 @@ function polledStream(fd: number, receive: (chunk: Uint8Array) => void): ByteStr
     } else if (typeof count === 'number') {
       receive(buffer.subarray(0, count));
       buffer.fill(0, 0, count);
-    } else if (count !== 'EAGAIN' && count !== 'EINTR') fail(count);
+    } else isForLater(count);
+  };
+
+  const turn = (): void => {
+    state.isScheduled = false;
+    if (!state.isOpen) return;
+    waitFor(pending.length === 0 ? 'input' : 'room', fd, turnMs);
+    send();
+    // Sending may have ended it, which the compiler does not see.
+    if (isOpen() && state.isWaiting) read();
     schedule();
   };
 
+  const isOpen = (): boolean => state.isOpen;
+
+  const schedule = (): void => {
+    if (state.isScheduled || !isOpen() || !(state.isWaiting || pending.length > 0)) return;
+    state.isScheduled = true;
+    setImmediate(turn);
+  };
+
   return {
-    writableLength: 0,
+    get writableLength() {
+      return pending.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    },
     write(bytes, taken) {
-      const until = now() + mostSendingMs;
-      for (let sent = 0; sent < bytes.length && state.isOpen; ) {
-        const count = sendSome(fd, bytes.subarray(sent));
-        if (typeof count === 'number') sent += count;
-        else if (count !== 'EAGAIN' && count !== 'EINTR') fail(count);
-        else if (now() > until) fail('ETIMEDOUT');
-        else waitFor('room', fd, turnMs);
-      }
-      taken?.();
+      if (!state.isOpen) return;
+      pending.push({ bytes, taken });
+      if (pending.length === 1) send();
+      schedule();
     },
     destroy,
     ref() {

@@ -164,7 +164,7 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
     const waiting: Ending[] = [];
     for (const ending of ended) {
       const failure = 'ok' in ending.outcome && ending.guarded ? journal.failure() : undefined;
-      if (failure !== undefined) settleWith(ending, failure);
+      if (failure !== undefined) settleWith(ending, ending.changes ? tookEffect(failure) : failure);
       else if (ending.changes && 'ok' in ending.outcome) waiting.push(ending);
       else settle(ending);
     }
@@ -174,7 +174,7 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
         for (const ending of waiting) settle(ending);
       },
       (error: unknown) => {
-        for (const ending of waiting) settleWith(ending, errorOf(error));
+        for (const ending of waiting) settleWith(ending, tookEffect(errorOf(error)));
       },
     );
   };
@@ -228,6 +228,13 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
           }),
   };
 }
+
+/** The error of a call that was carried out before its record could be written. */
+const tookEffect = (failure: HushError): HushError =>
+  new HushError(failure.code, `${failure.message}; what was asked for took effect all the same`, {
+    hint: `look before you ask again; ${failure.hint}`,
+    cause: failure,
+  });
 
 const changesSomething = ({ op }: BatchItem): boolean => {
   const name = operationNamed(op);

@@ -1,6 +1,8 @@
 import { HushError } from '../protocol/errors.ts';
-import { giveUpOldest, type KeepLimits } from './audit/retention.ts';
+import type { ExpectedRecord } from './audit/check.ts';
+import { type ChainKeys, giveUpOldest, type KeepLimits } from './audit/retention.ts';
 import type { StubFacts } from './audit/stubs.ts';
+import { placesVouchedFor, type RecordRange } from './audit/vouched-places.ts';
 import type { JournalChain } from './journal.ts';
 
 /** What gives up the oldest files of the audit. */
@@ -36,6 +38,21 @@ export function createRetention(parts: RetentionParts): Retention {
     return last?.segment !== to.chain.segment() || performance.now() - last.at >= lookMs;
   };
 
+  const keysOf = (to: JournalChain): ChainKeys | undefined => (isEnding ? undefined : to.keys());
+
+  /** What the seals of all open profiles remember of the daemon's own chain. */
+  const placesIn = async (range: RecordRange): Promise<readonly ExpectedRecord[] | undefined> => {
+    const places: ExpectedRecord[] = [];
+    for (const to of [...parts.chains()]) {
+      if (to.profile === undefined || keysOf(to) === undefined) continue;
+      const by = `a seal of profiles/${to.profile}`;
+      const found = await placesVouchedFor({ folder: to.chain.folder, by, keys: () => keysOf(to) }, range);
+      if (found === undefined) return undefined;
+      places.push(...found);
+    }
+    return places;
+  };
+
   const look = async (to: JournalChain): Promise<void> => {
     const { chain } = to;
     looked.set(to, { at: performance.now(), segment: chain.segment() });
@@ -44,8 +61,8 @@ export function createRetention(parts: RetentionParts): Retention {
         {
           folder: chain.folder,
           newest: chain.segment(),
-          isSealed: to.profile !== undefined,
-          keys: () => (isEnding ? undefined : to.keys()),
+          ...(to.profile === undefined ? { places: placesIn } : {}),
+          keys: () => keysOf(to),
         },
         parts.limits(),
         now(),

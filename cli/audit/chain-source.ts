@@ -1,8 +1,10 @@
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ChainPart, folderParts } from '../../daemon/audit/parts.ts';
 import { segmentFileName, stubFileName } from '../../daemon/audit/segments.ts';
+import { errnoOf } from '../../daemon/home/disk-errors.ts';
 import { pathsOf, profilePathsOf } from '../../daemon/home/paths.ts';
+import { HushError } from '../../protocol/errors.ts';
 import type { ProfileName } from '../../protocol/names.ts';
 import { type Daemon, noSuchProfile, withDaemon } from '../daemon.ts';
 
@@ -16,6 +18,8 @@ export interface ChainSource {
   parts(): Promise<readonly ChainPart[]>;
 }
 
+const isElsewhere = (env: NodeJS.ProcessEnv): boolean => Boolean(env['HUSH_SOCKET'] && !env['HUSH_HOME']);
+
 /** Which chain is meant: a profile's, or with undefined the daemon's own. */
 export type ChainOwner = ProfileName | undefined;
 
@@ -28,15 +32,41 @@ export const chainNameOf = (owner: ChainOwner): string =>
  * environment names a socket alone, behind which another home may be.
  */
 export function localSource(owner: ChainOwner, env: NodeJS.ProcessEnv): ChainSource | undefined {
-  if (env['HUSH_SOCKET'] && !env['HUSH_HOME']) return undefined;
-  const paths = pathsOf(env);
-  const folder = owner === undefined ? paths.daemonAudit : profilePathsOf(paths, owner).audit;
+  if (isElsewhere(env)) return undefined;
+  const folder = folderOf(owner, env);
   if (!mayRead(folder)) return undefined;
   return {
     chain: chainNameOf(owner),
     isRemote: false,
     parts: () => Promise.resolve(folderParts(folder)),
   };
+}
+
+function folderOf(owner: ChainOwner, env: NodeJS.ProcessEnv): string {
+  const paths = pathsOf(env);
+  return owner === undefined ? paths.daemonAudit : profilePathsOf(paths, owner).audit;
+}
+
+/** Whether the home of this user, which may be looked into, has no folder for that chain. */
+export function isGone(owner: ChainOwner, env: NodeJS.ProcessEnv): boolean {
+  try {
+    lstatSync(folderOf(owner, env));
+    return false;
+  } catch (error) {
+    return errnoOf(error) === 'ENOENT';
+  }
+}
+
+/**
+ * The error for a profile without any audit: INTEGRITY where there is the profile itself, here or, with `isKnown`, as the
+ * daemon says.
+ */
+export function missingAudit(profile: ProfileName, env: NodeJS.ProcessEnv, isKnown: boolean): HushError {
+  const isHere = !isElsewhere(env) && existsSync(profilePathsOf(pathsOf(env), profile).header);
+  if (!isHere && !isKnown) return noSuchProfile(profile);
+  return new HushError('INTEGRITY', `the audit of profile ${profile} is gone, and the profile is there`, {
+    hint: 'keep the home as it is, and put the audit back: docs/operations.md, "the audit does not verify"',
+  });
 }
 
 function mayRead(folder: string): boolean {
@@ -84,6 +114,6 @@ export async function withChain<Result>(
 ): Promise<Result> {
   const local = localSource(owner, env);
   if (local === undefined) return withDaemon((daemon) => use(remoteSource(owner, daemon)));
-  if (owner !== undefined && (await local.parts()).length === 0) throw noSuchProfile(owner);
+  if (owner !== undefined && (await local.parts()).length === 0) throw missingAudit(owner, env, false);
   return use(local);
 }

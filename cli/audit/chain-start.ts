@@ -9,14 +9,14 @@ export async function startOfParts(files: readonly ChainPart[]): Promise<string 
   const [first] = files;
   let start: string | undefined;
   if (first === undefined) return undefined;
-  await eachLine(first, maxLineBytes, (line) => {
-    try {
+  try {
+    await eachLine(first, maxLineBytes, (line) => {
       start = first.kind === 'stubs' ? readStub(line).start : startOfRecord(line);
-    } catch (error) {
-      if (!(error instanceof HushError) || error.code !== 'INTEGRITY') throw error;
-    }
-    return false;
-  });
+      return false;
+    });
+  } catch (error) {
+    if (!(error instanceof HushError) || !['INTEGRITY', 'NEWER_FORMAT'].includes(error.code)) throw error;
+  }
   return start;
 }
 

@@ -13,15 +13,25 @@ export interface GivenCheckpoint extends Checkpoint {
   readonly text: string;
 }
 
-/** The checkpoints that a word stands for: one itself, or a file with one a line. Throws DAMAGED, UNAVAILABLE. */
+/** The checkpoints that a word stands for: one itself, or a file with one a line. Throws BAD_REQUEST, UNAVAILABLE. */
 export function checkpointsIn(word: string): readonly GivenCheckpoint[] {
-  if (isCheckpoint(word)) return [{ ...parseCheckpoint(word), name: 'the checkpoint', text: word.trim() }];
+  if (isCheckpoint(word)) return [given(word.trim(), 'the checkpoint')];
   const checkpoints = linesOf(word).flatMap((line, index): GivenCheckpoint[] => {
     const text = line.trim();
-    return text === '' ? [] : [{ ...parseCheckpoint(text), name: `${word}, line ${index + 1}`, text }];
+    return text === '' ? [] : [given(text, `${word}, line ${index + 1}`)];
   });
   if (checkpoints.length > 0) return checkpoints;
-  throw new HushError('DAMAGED', `there is no checkpoint in ${word}`);
+  throw new HushError('BAD_REQUEST', `there is no checkpoint in ${word}`);
+}
+
+function given(text: string, name: string): GivenCheckpoint {
+  try {
+    return { ...parseCheckpoint(text), name, text };
+  } catch (error) {
+    if (!(error instanceof HushError)) throw error;
+    const code = error.code === 'NEWER_FORMAT' ? error.code : 'BAD_REQUEST';
+    throw new HushError(code, `${name}: ${error.message}`, { hint: error.hint, cause: error });
+  }
 }
 
 function linesOf(path: string): string[] {
@@ -37,14 +47,21 @@ export interface Comparison {
   readonly passed: number;
   /** Those of records that are not there to be looked at: only a stub tells of them, or they come before the files given. */
   readonly unseen: number;
+  /** Those that are of another audit. */
+  readonly others: number;
 }
 
-/** Compares with those checkpoints that the verifier was given as expected. */
-export function comparisonOf(checkpoints: readonly Checkpoint[], { firstSeq, stubbed }: Found): Comparison {
+/** Compares with those checkpoints that the verifier was given as expected, of `given` ones; undefined for none. */
+export function comparisonOf(
+  checkpoints: readonly Checkpoint[],
+  { firstSeq, stubbed }: Found,
+  given: number,
+): Comparison | undefined {
+  if (given === 0) return undefined;
   const isUnseen = ({ seq }: Checkpoint): boolean =>
     seq < firstSeq || (stubbed !== undefined && seq < stubbed.lastSeq);
   const unseen = checkpoints.filter(isUnseen).length;
-  return { passed: checkpoints.length - unseen, unseen };
+  return { passed: checkpoints.length - unseen, unseen, others: given - checkpoints.length };
 }
 
 /** Checkpoints beside a chain. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { HushError } from '../../protocol/errors.ts';
+import type { Stub } from '../../daemon/audit/stubs.ts';
 import type { ShownRecord } from './entry.ts';
 import { momentOf } from './moment.ts';
 
@@ -46,19 +47,42 @@ export function filterOf(options: FilterOptions, now: Date = new Date()): Filter
   }
   const since = options.since === undefined ? -Infinity : momentOf(options.since, now).from;
   const until = options.until === undefined ? Infinity : momentOf(options.until, now).to;
+  if (since >= until)
+    throw new HushError('BAD_REQUEST', 'nothing is between these times: --since is not before --until');
   const client = matcherOf(options.client);
   const key = matcherOf(options.key);
   const event = matcherOf(options.event);
   const code = matcherOf(options.code);
   const hasTime = options.since !== undefined || options.until !== undefined;
   return (record) => {
-    if (!event(record.event) || !client(record.client) || !key(record.key) || !code(record.code))
-      return false;
+    if (!event(record.event) || !client(record.client) || !code(record.code)) return false;
+    if (!keysOf(record).some(key)) return false;
     if (outcome !== undefined && record.outcome !== outcome) return false;
     if (!hasTime) return true;
     const at = Date.parse(record.time);
     return at >= since && at < until;
   };
+}
+
+/**
+ * Whether what a stub stands for may be asked for: where times are given, those that it tells; where only other things
+ * are, nobody can say, and it is left out.
+ */
+export function stubFilterOf(
+  { since, until, ...others }: FilterOptions,
+  now: Date = new Date(),
+): (stub: Pick<Stub, 'firstTime' | 'lastTime'>) => boolean {
+  const { client, key, event, outcome, code } = others;
+  const from = since === undefined ? -Infinity : momentOf(since, now).from;
+  const to = until === undefined ? Infinity : momentOf(until, now).to;
+  const hasOthers = [client, key, event, outcome, code].some((option) => option !== undefined);
+  if (since === undefined && until === undefined) return () => !hasOthers;
+  return ({ firstTime, lastTime }) => Date.parse(lastTime) >= from && Date.parse(firstTime) < to;
+}
+
+/** What a record is about: of a secret that went to another name, both names, by which it can be looked for. */
+function keysOf({ event, key }: ShownRecord): readonly (string | undefined)[] {
+  return event === 'secret.rename' || event === 'secret.copy' ? [key, ...(key?.split(' to ') ?? [])] : [key];
 }
 
 /** Whether a text matches a pattern; one that is not there matches only where nothing is asked for. */

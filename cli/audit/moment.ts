@@ -9,6 +9,7 @@ export interface Moment {
 const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const ago = /^([0-9]{1,9})([smhd])$/;
 const day = /^[0-9]{4}-[0-9]{2}-[0-9]{2}$/;
+const datePart = /^([0-9]{4})-([0-9]{2})-([0-9]{2})/;
 const instant =
   /^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:[0-9]{2})?$/;
 
@@ -19,6 +20,7 @@ const instant =
 export function momentOf(text: string, now: Date): Moment {
   const [, count, unit = ''] = ago.exec(text) ?? [];
   if (count !== undefined) return at(now.getTime() - Number(count) * (unitMs[unit] ?? 0));
+  if (!isOfCalendar(text)) throw noTime();
   if (day.test(text)) {
     const from = new Date(`${text}T00:00`);
     const to = new Date(from);
@@ -27,9 +29,19 @@ export function momentOf(text: string, now: Date): Moment {
   }
   const time = instant.test(text) ? Date.parse(text.replace(' ', 'T')) : Number.NaN;
   if (!Number.isNaN(time)) return at(time);
-  throw new HushError('BAD_REQUEST', 'that is no time', {
+  throw noTime();
+}
+
+/** Whether the day that a text begins with is there: Date takes 31 February for 3 March. */
+function isOfCalendar(text: string): boolean {
+  const [, year, month, date] = datePart.exec(text) ?? [];
+  const found = new Date(Date.UTC(Number(year), Number(month) - 1, Number(date)));
+  return found.getUTCMonth() === Number(month) - 1 && found.getUTCDate() === Number(date);
+}
+
+const noTime = (): HushError =>
+  new HushError('BAD_REQUEST', 'that is no time', {
     hint: 'a time is 2026-01-31, 2026-01-31T08:00, 2026-01-31T08:00:00Z, or 90s, 30m, 12h, 7d for so long ago',
   });
-}
 
 const at = (time: number): Moment => ({ from: time, to: time });

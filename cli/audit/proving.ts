@@ -17,25 +17,19 @@ export interface Proving {
   refusalOf(text: string): Promise<string | undefined>;
   /** The first line that no key has made. */
   bad(): BadRecord | undefined;
-  /** How many were proved, and how many are of another vault and cannot be. */
-  counts(): { readonly proved: number; readonly foreign: number };
+  /** How many were proved. */
+  proved(): number;
 }
 
 /** A question must fit into a frame, and keep nobody waiting. */
 const most = { lines: 250, bytes: 48 * 1024 };
 
 /** Proving that has asked about nothing yet; `facts` are an answer without lines. */
-export function createProving(
-  daemon: Daemon,
-  profile: string,
-  first: ResultOf<'audit.verify'>,
-  mayBeForeign: boolean,
-): Proving {
+export function createProving(daemon: Daemon, profile: string, first: ResultOf<'audit.verify'>): Proving {
   let facts = first;
   const waiting: (KeyedLine & Pick<BadRecord, 'file' | 'line'>)[] = [];
   let bad: BadRecord | undefined;
   let proved = 0;
-  let foreign = 0;
 
   const ask = async (asked: typeof waiting): Promise<void> => {
     facts = await daemon.call('audit.verify', { profile, lines: asked.map(({ text }) => text) });
@@ -63,8 +57,7 @@ export function createProving(
   return {
     facts: () => facts,
     add(line, place) {
-      if (mayBeForeign && !line.text.includes(`"vault":"${facts.vaultId}"`)) foreign += 1;
-      else waiting.push({ ...line, ...place });
+      waiting.push({ ...line, file: place.file, line: place.line });
     },
     askSome: () => askBatches(false),
     askAll: () => askBatches(true),
@@ -73,6 +66,6 @@ export function createProving(
       return found?.why;
     },
     bad: () => bad,
-    counts: () => ({ proved, foreign }),
+    proved: () => proved,
   };
 }

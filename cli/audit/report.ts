@@ -8,7 +8,7 @@ export interface ChainReport {
   readonly files: number;
   readonly verification: Verification;
   readonly bad: BadRecord | undefined;
-  /** Seals and stubs that a key has proved; undefined with the reason why none was asked. */
+  /** Seals and stubs that a key has proved, and those of other profiles that are not open; or why none was asked. */
   readonly proved: { readonly lines: number; readonly foreign: number } | { readonly why: string };
   /** The place that the vault remembers. */
   readonly remembered: number | undefined;
@@ -16,12 +16,17 @@ export interface ChainReport {
   readonly isSealed: boolean;
   /** For a chain that others vouch for: how many places of it their seals remember. */
   readonly vouched: { readonly places: number; readonly lastSeq: number } | undefined;
+  /** For such a chain: how many places of others they remember. */
+  readonly vouchedElsewhere?: number;
+  /** For such a chain: the last record of the profile whose seals could be read, where that is damaged. */
+  readonly sealsReadTo?: number;
   readonly checkpoints: Comparison | undefined;
 }
 
 /** The facts of a report under the names that `--json` has for them. */
 export function jsonOfReport(report: ChainReport): object {
   const { verification: found, bad, proved, remembered, vouched, checkpoints } = report;
+  const { vouchedElsewhere = 0, sealsReadTo } = report;
   const { stubbed } = found;
   return {
     chain: report.chain,
@@ -36,10 +41,14 @@ export function jsonOfReport(report: ChainReport): object {
       ? { seals: found.seals, sealedSeq: found.sealedSeq, unsealed: found.head.seq - found.sealedSeq }
       : {}),
     ...('why' in proved ? { proved: 0, notProved: proved.why } : { proved: proved.lines }),
+    ...('why' in proved || proved.foreign === 0 ? {} : { foreign: proved.foreign }),
     ...(vouched === undefined ? {} : { vouchedPlaces: vouched.places, vouchedSeq: vouched.lastSeq }),
+    ...(vouchedElsewhere === 0 ? {} : { vouchedElsewhere }),
+    ...(sealsReadTo === undefined ? {} : { sealsReadTo }),
     ...(remembered === undefined ? {} : { rememberedSeq: remembered }),
     ...(stubbed === undefined ? {} : { stubbed }),
     ...(checkpoints === undefined || bad !== undefined ? {} : { checkpoints }),
+    ...(found.doubts === 0 ? {} : { doubts: found.doubts, doubtSeq: found.doubtSeq }),
     lost: found.lost,
     tornBytes: found.tornBytes,
     ...(bad === undefined ? {} : { bad }),
@@ -49,7 +58,7 @@ export function jsonOfReport(report: ChainReport): object {
 /** The lines that tell of a report. */
 export function textOfReport(report: ChainReport): string[] {
   const { chain, files, verification: found, bad, proved, vouched, checkpoints } = report;
-  const { records, head, stubbed, seals, sealedSeq, lost, tornBytes } = found;
+  const { records, head, stubbed, seals, sealedSeq, doubts, doubtSeq, lost, tornBytes } = found;
   const unsealed = head.seq - sealedSeq;
   const lines: string[] = [];
   if (bad === undefined) {
@@ -74,16 +83,30 @@ export function textOfReport(report: ChainReport): string[] {
       lines.push(`  ${countText(unsealed, 'record')} after that: not sealed yet, and vouched for by nothing`);
     }
   }
+  if (!report.isSealed && stubbed !== undefined) lines.push(`  the stubs: ${provedText(proved)}`);
   if (vouched !== undefined) {
     lines.push(`  seals of the profile vouch for it up to #${vouched.lastSeq}`);
   }
+  const { vouchedElsewhere = 0, sealsReadTo } = report;
+  if (vouchedElsewhere > 0)
+    lines.push(
+      `  ${countText(vouchedElsewhere, 'place')} that seals vouch for ${vouchedElsewhere === 1 ? 'is' : 'are'} of another daemon's audit, which is not here`,
+    );
+  if (sealsReadTo !== undefined)
+    lines.push(`  compared with the seals of the profile up to its #${sealsReadTo} only`);
   if (report.remembered !== undefined) lines.push(`  the vault remembers #${report.remembered}`);
   if (checkpoints !== undefined && bad === undefined) {
-    const { passed, unseen } = checkpoints;
+    const { passed, unseen, others } = checkpoints;
     lines.push(
-      `  ${countText(passed, 'checkpoint')} passed${unseen === 0 ? '' : `, ${unseen} of records that are not here`}`,
+      passed + unseen === 0
+        ? `  none of ${countText(others, 'checkpoint')} is of this audit`
+        : `  ${countText(passed, 'checkpoint')} passed${unseen === 0 ? '' : `, ${unseen} of records that are not here`}${others === 0 ? '' : `, ${others} of other audits`}`,
     );
   }
+  if (doubts > 0)
+    lines.push(
+      `  ${countText(doubts, 'doubt')} of the daemon's own audit on record, the last at #${doubtSeq}`,
+    );
   if (lost > 0) lines.push(`  ${countText(lost, 'record')} could not be written when they were made`);
   if (tornBytes > 0)
     lines.push(
@@ -94,5 +117,7 @@ export function textOfReport(report: ChainReport): string[] {
 
 function provedText(proved: ChainReport['proved']): string {
   if ('why' in proved) return `not proved: ${proved.why}`;
-  return proved.foreign === 0 ? 'proved' : `proved, but for ${proved.foreign} of other vaults`;
+  return proved.foreign === 0
+    ? 'proved'
+    : `proved, but for ${proved.foreign} of other profiles, which are not open`;
 }

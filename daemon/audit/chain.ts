@@ -1,4 +1,4 @@
-import { closeSync, fdatasync, fdatasyncSync } from 'node:fs';
+import { closeSync, fdatasync, fdatasyncSync, statSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { HushError } from '../../protocol/errors.ts';
 import { shellWord } from '../../protocol/shell-word.ts';
@@ -17,7 +17,7 @@ import {
   processPrefix,
   type SegmentPlace,
 } from './opening.ts';
-import { type AuditEntry, type ChainHead, jsonText, recordLine } from './records.ts';
+import { type AuditEntry, type AuditMoment, type ChainHead, jsonText, recordLine } from './records.ts';
 import {
   type AuditKey,
   type AuditSecretOf,
@@ -37,7 +37,8 @@ export const chainFileName = segmentFileName(1);
  * One chain of audit records in a folder, in one file after the other. Records are buffered by `append` and written by
  * `flush`. What cannot be written is dropped, so that the file never has a hole or half a line and no refused operation
  * reads as done later; the next record that can be written comes after an `audit.lost` record with the number of the
- * dropped ones.
+ * dropped ones. Records of changes that the vault has committed, up to a thousand, are not dropped: what was done is
+ * done, and they come right after that record, with the times at which they were made.
  */
 export interface Chain {
   readonly folder: string;
@@ -48,7 +49,7 @@ export interface Chain {
   append(entry: AuditEntry): void;
   /**
    * Writes all buffered records at once; when it returns they survive the process. Throws UNAVAILABLE if they cannot
-   * be written: then they are dropped and counted, and the next `flush` tries the disk anew.
+   * be written: then they are dropped and counted, those of changes are kept, and the next `flush` tries the disk anew.
    */
   flush(): void;
   /** Makes all that is written survive the machine (fdatasync); calls at the same time share one. Throws UNAVAILABLE. */
@@ -91,6 +92,15 @@ export interface Chain {
 const syncData = promisify(fdatasync);
 const cannotWrite = 'the audit cannot be written';
 const rememberedTexts = 64;
+/** So many records of changes at most wait for a disk that takes none. */
+const mostLate = 1_000;
+
+/** A record of a change that waits for the disk. */
+interface LateRecord {
+  readonly entry: AuditEntry;
+  /** When it was made. */
+  readonly moment: AuditMoment;
+}
 
 /**
  * Opens the chain in a folder, and makes both if they are missing; `name` (a profile, or `daemon`) is told in the first
@@ -106,11 +116,14 @@ export function openChain(folder: string, name: string): Chain {
     return createChain(folder, name, openNewest(newest, folder, name));
   } catch (error) {
     if (!(error instanceof HushError)) throw diskError(`cannot open ${newest.path}`, error);
-    const hint =
-      error.code === 'INTEGRITY' ? setAside(newest.number === 1 ? newest.path : folder) : error.hint;
+    const hint = error.code === 'INTEGRITY' ? setAside(isAlone(newest) ? newest.path : folder) : error.hint;
     throw new HushError(error.code, `${newest.path}: ${error.message}`, { hint, cause: error });
   }
 }
+
+/** Whether nothing but one file is wrong: it is all of the chain, or has no byte and does not belong there. */
+const isAlone = ({ number, path }: SegmentPlace): boolean =>
+  number === 1 || statSync(path, { throwIfNoEntry: false })?.size === 0;
 
 /** What helps against a chain that was changed: it stays as evidence, and a new one begins. */
 function setAside(path: string): string {
@@ -125,15 +138,18 @@ function createChain(folder: string, name: string, opened: OpenSegment): Chain {
   let segment = opened;
   let disk: AppendFile = createAppendFile(opened.fd, opened.length);
   const buffer = createLineBuffer();
-  /** The last record in the buffer, and how many are there, an `audit.lost` record not counted. */
+  /** The last record in the buffer, and how many are there, `audit.lost` and late ones not counted. */
   let tip = opened.head;
   let pending = 0;
+  /** Those of them that tell of a change, and those that an earlier flush could not write. */
+  let changes: LateRecord[] = [];
+  let late: LateRecord[] = [];
   let written = tip;
   let synced = tip;
   /** The last seal in the buffer or the file, and the last one in the file. */
   let sealedSeq = tip.seq;
   let writtenSeal = sealedSeq;
-  /** Dropped records that no `audit.lost` record in the file tells of yet, and whether one is in the buffer. */
+  /** Dropped records that no `audit.lost` record in the file tells of yet, and whether one, or late ones, are in the buffer. */
   let lost = 0;
   let tellsLost = false;
   let closed = false;
@@ -150,22 +166,34 @@ function createChain(folder: string, name: string, opened: OpenSegment): Chain {
     return made;
   };
 
-  const push = (entry: AuditEntry): void => {
-    const line = recordLine(entry, tip, clock(), quoted);
+  const push = (entry: AuditEntry, moment = clock()): void => {
+    const line = recordLine(entry, tip, moment, quoted);
     buffer.add(line.text);
     tip = line;
   };
 
   const tellLost = (): void => {
-    if (lost === 0 || tellsLost) return;
-    push({ event: 'audit.lost', who: self, outcome: 'failed', detail: { records: lost } });
+    if ((lost === 0 && late.length === 0) || tellsLost) return;
+    if (lost > 0) push({ event: 'audit.lost', who: self, outcome: 'failed', detail: { records: lost } });
+    for (const { entry, moment } of late) push(entry, moment);
     tellsLost = true;
   };
 
   const append = (entry: AuditEntry): void => {
     tellLost();
-    push(entry);
+    const moment = clock();
+    push(entry, moment);
     pending += 1;
+    if (entry.commit !== undefined) changes.push({ entry, moment });
+  };
+
+  /** Drops what is in the buffer, but for the records of changes. */
+  const dropPending = (): void => {
+    const kept = changes.slice(0, mostLate - late.length);
+    late.push(...kept);
+    lost += pending - kept.length;
+    tip = written;
+    sealedSeq = writtenSeal;
   };
 
   const flush = (): void => {
@@ -179,14 +207,14 @@ function createChain(folder: string, name: string, opened: OpenSegment): Chain {
       written = { seq: tip.seq, hash: tip.hash };
       writtenSeal = sealedSeq;
       lost = 0;
+      if (late.length > 0) late = [];
     } catch (error) {
-      tip = written;
-      sealedSeq = writtenSeal;
-      lost += pending;
+      dropPending();
       throw diskError(cannotWrite, error);
     } finally {
       buffer.clear();
       pending = 0;
+      if (changes.length > 0) changes = [];
       tellsLost = false;
     }
   };
@@ -252,7 +280,8 @@ function createChain(folder: string, name: string, opened: OpenSegment): Chain {
     syncNow,
     seal(state, key) {
       tellLost();
-      append(sealEntry(state, key, tip, self));
+      push(sealEntry(state, key, tip, self));
+      pending += 1;
       sealedSeq = tip.seq;
     },
     async lastSeal(vaultId, secretOf) {

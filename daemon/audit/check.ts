@@ -58,6 +58,9 @@ export interface Found {
   readonly lost: number;
   /** The last record that tells of a restore from a backup, 0 if there is none. */
   readonly restoredSeq: number;
+  /** How many records tell that the daemon's own chain was not the one that seals vouch for, and the last; 0 if none. */
+  readonly doubts: number;
+  readonly doubtSeq: number;
 }
 
 /** Checks a chain line by line. Each method throws INTEGRITY with the reason, and then the check is at its end. */
@@ -89,9 +92,13 @@ export function createChainCheck(options: CheckOptions): ChainCheck {
   let sealedSeq = 0;
   let lost = 0;
   let restoredSeq = 0;
+  let doubts = 0;
+  let doubtSeq = 0;
   let stubbed: StubbedPart | undefined;
   /** The number of the segment that is read, or was the last one to be; 0 before the first. */
   let segment = 0;
+  /** The number of the last one that a record or a stub told of; 0 before the first. */
+  let toldSegment = 0;
   let isAtBegin = false;
 
   const checkPlace = (place: ChainHead): void => {
@@ -126,7 +133,10 @@ export function createChainCheck(options: CheckOptions): ChainCheck {
     follow(seq, prev);
     sameChain(startOf(record, told));
     if (segment !== 0 && told !== segment) throw bad(`the file is that of segment ${told}`);
+    if (!(isFirst && anywhere) && told !== toldSegment + 1)
+      throw bad(`segment ${toldSegment + 1} is missing`);
     segment = told;
+    toldSegment = told;
   };
 
   return {
@@ -139,7 +149,7 @@ export function createChainCheck(options: CheckOptions): ChainCheck {
     stub(line) {
       const stub = readStub(line);
       const { firstTime, lastTime, lastSeq, lastHash, prev } = stub;
-      const isFirst = stubbed === undefined;
+      const isFirst = stubbed === undefined && records === 0;
       if (isFirst && anywhere) head = { seq: stub.firstSeq - 1, hash: prev };
       else if (stub.segment !== segment + 1) throw bad(`segment ${segment + 1} is missing`);
       follow(stub.firstSeq, prev);
@@ -147,11 +157,12 @@ export function createChainCheck(options: CheckOptions): ChainCheck {
       if (seals !== undefined) proveStub(stub, seals.vaultId, seals.secretOf);
       firstSeq ||= stub.firstSeq;
       segment = stub.segment;
+      toldSegment = stub.segment;
       head = { seq: lastSeq, hash: lastHash };
       checkPlace(head);
       stubbed = {
         segments: (stubbed?.segments ?? 0) + 1,
-        firstSeq,
+        firstSeq: stubbed?.firstSeq ?? stub.firstSeq,
         lastSeq,
         firstTime: stubbed?.firstTime ?? firstTime,
         lastTime,
@@ -176,13 +187,21 @@ export function createChainCheck(options: CheckOptions): ChainCheck {
         lost += isCount(detail['records']) ? detail['records'] : 0;
       } else if (event.startsWith('backup.restor')) {
         restoredSeq = seq;
+      } else if (event === 'audit.doubt') {
+        doubts += 1;
+        doubtSeq = seq;
       }
       head = place;
       firstSeq ||= seq;
       records += 1;
     },
     end() {
-      if (head.seq >= lastExpected) return;
+      if (head.seq >= lastExpected) {
+        // A crash leaves the next segment without a record, and no other.
+        if (isAtBegin && segment !== 0 && segment !== toldSegment + 1)
+          throw bad(`segment ${toldSegment + 1} is missing`);
+        return;
+      }
       const by = expected.get(lastExpected)?.[0]?.by;
       const who = by === undefined ? '' : `: ${by} remembers the last of them`;
       throw bad(`records ${head.seq + 1} to ${lastExpected} are missing${who}`);
@@ -198,6 +217,8 @@ export function createChainCheck(options: CheckOptions): ChainCheck {
       stubbed,
       lost,
       restoredSeq,
+      doubts,
+      doubtSeq,
     }),
   };
 }

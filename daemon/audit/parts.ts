@@ -1,5 +1,7 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { HushError } from '../../protocol/errors.ts';
 import { diskError } from '../home/disk-errors.ts';
 import { chainFiles, segmentNumber, stubFileName } from './segments.ts';
 
@@ -10,7 +12,9 @@ export interface ChainPart {
   readonly kind: 'stubs' | 'segment';
   /** The number of a segment, where it is known. */
   readonly number: number | undefined;
-  /** Its bytes from a place in it on, by default all of them. Throws UNAVAILABLE. */
+  /** How many lines of its file come before it; none where it is not told. */
+  readonly linesBefore?: number;
+  /** Its bytes from a place in it on, by default all of them. Throws UNAVAILABLE, INTEGRITY for what is no file. */
   blocks(from?: number): AsyncIterable<Buffer>;
 }
 
@@ -38,8 +42,10 @@ export function folderParts(folder: string): ChainPart[] {
 
 async function* blocksOf(path: string, from: number, blockBytes: number): AsyncGenerator<Buffer, void> {
   try {
-    const file = await open(path, 'r');
+    // Without O_NONBLOCK a FIFO would keep the reader waiting for a writer.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
+      if (!(await file.stat()).isFile()) throw new HushError('INTEGRITY', `${path} is not a regular file`);
       for (let at = from; ;) {
         const { bytesRead, buffer } = await file.read(Buffer.alloc(blockBytes), 0, blockBytes, at);
         if (bytesRead === 0) return;

@@ -79,6 +79,7 @@ export const maxLineBytes = 65_536;
 
 const maxText = 512;
 const plainText = /^[ !#-[\]-~]*$/;
+const notPrintable = /[^ -~]/;
 const hashLength = 64;
 const hashOpening = ',"hash":"';
 const prevOpening = ',"prev":"';
@@ -131,8 +132,9 @@ export function readRecord(line: Buffer): StoredRecord {
   if (digest === undefined) throw new HushError('INTEGRITY', 'the line does not end with a hash');
   if (hash('sha256', body, 'hex') !== digest)
     throw new HushError('INTEGRITY', 'the hash does not fit the line');
-  const fields = parseObject(line.toString('latin1'));
-  const { seq, prev, event, commit, detail } = fields;
+  const text = line.toString('latin1');
+  requireAscii(text);
+  const { seq, prev, event, commit, detail } = parseObject(text);
   if (!isCount(seq) || !isHash(prev) || typeof event !== 'string') {
     throw new HushError('INTEGRITY', 'a field is missing or of the wrong type');
   }
@@ -165,7 +167,14 @@ export function readLink(line: Buffer): RecordLink {
   const digest = hash('sha256', text.slice(0, bodyEnd), 'hex');
   if (text.slice(bodyEnd) !== `${hashOpening}${digest}"}`)
     throw new HushError('INTEGRITY', 'the hash does not fit the line');
+  requireAscii(text);
   return { seq, hash: digest, prev, event: head[3] ?? '', time: head[2] ?? '' };
+}
+
+/** Beyond ASCII a text and its bytes have different hashes. */
+function requireAscii(text: string): void {
+  if (notPrintable.test(text))
+    throw new HushError('INTEGRITY', 'the line has bytes that are not printable ASCII');
 }
 
 function parsedLink(line: Buffer): RecordLink {

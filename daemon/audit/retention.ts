@@ -1,14 +1,16 @@
 import { closeSync, constants, fstatSync } from 'node:fs';
 import { HushError } from '../../protocol/errors.ts';
 import { openSafeFile } from '../home/safety.ts';
-import { createChainCheck } from './check.ts';
+import { type ChainCheck, createChainCheck, type ExpectedRecord } from './check.ts';
+import { startOf } from './opening.ts';
 import { eachLine, filePart } from './parts.ts';
-import { maxLineBytes, readLink, type RecordLink } from './records.ts';
+import { maxLineBytes, readLink, readRecord, type RecordLink } from './records.ts';
 import type { AuditKey, AuditSecretOf } from './seals.ts';
 import { chainFiles, type Segment } from './segments.ts';
 import { lastStub, removeSegment, replaceWithStub } from './stub-file.ts';
 import { proveStub, type Stub, type StubFacts, stubLine } from './stubs.ts';
-import { linesFromEnd, wholeLinesLength } from './tail.ts';
+import { firstLine, linesFromEnd, wholeLinesLength } from './tail.ts';
+import type { RecordRange } from './vouched-places.ts';
 
 /** How much of a chain is kept; 0 is no bound. */
 export interface KeepLimits {
@@ -31,15 +33,18 @@ export interface KeptChain {
   readonly folder: string;
   /** The number of the segment that is written to: it and those behind it stay. */
   readonly newest: number;
-  /** Whether its own seals have to vouch for what is given up; the daemon's chain has none. */
-  readonly isSealed: boolean;
+  /**
+   * For the daemon's chain, which has no seals: the places that those of profiles remember, up to the first one behind the
+   * range; undefined while nobody can tell. Without it the chain's own seals have to vouch for what is given up.
+   */
+  readonly places?: (range: RecordRange) => Promise<readonly ExpectedRecord[] | undefined>;
   /** Undefined while nobody can vouch. */
   readonly keys: () => ChainKeys | undefined;
 }
 
 const dayMs = 86_400_000;
 /** A block is checked in one turn of the event loop, which takes about a millisecond. */
-const blockBytes = 65_536;
+export const blockBytes = 65_536;
 
 /** The segments that are to be given up, the oldest first; `ageOf` tells the age of the newest record in one, in ms. */
 export function segmentsDue(
@@ -114,10 +119,26 @@ function requireContinued(last: StubFacts | undefined, { segment, firstSeq, prev
 }
 
 function lastTimeIn(path: string): string {
+  return atLines(path, (fd, length) => {
+    const [last] = linesFromEnd(fd, length);
+    return last === undefined ? '' : readLink(last).time;
+  });
+}
+
+/** The records that a segment says it has; undefined if it has none. */
+function rangeOf({ path, number }: Segment): RecordRange | undefined {
+  return atLines(path, (fd, length) => {
+    const [last] = linesFromEnd(fd, length);
+    if (last === undefined) return undefined;
+    const first = readRecord(firstLine(fd, length));
+    return { start: startOf(first, number), firstSeq: first.seq, lastSeq: readLink(last).seq };
+  });
+}
+
+function atLines<T>(path: string, use: (fd: number, length: number) => T): T {
   const fd = openSafeFile(path, constants.O_RDONLY);
   try {
-    const [last] = linesFromEnd(fd, wholeLinesLength(fd, fstatSync(fd).size));
-    return last === undefined ? '' : readLink(last).time;
+    return use(fd, wholeLinesLength(fd, fstatSync(fd).size));
   } finally {
     closeSync(fd);
   }
@@ -132,20 +153,16 @@ async function factsOf(
   segment: Segment,
   kept: readonly Segment[],
 ): Promise<StubFacts | undefined> {
-  const keys = chain.keys();
-  if (keys === undefined) return undefined;
-  const { vaultId, secretOf } = keys;
-  const check = createChainCheck({
-    anywhere: true,
-    ...(chain.isSealed ? { seals: { vaultId, secretOf } } : {}),
-  });
+  const vouching = await vouchingOf(chain, segment);
+  if (vouching === undefined) return undefined;
+  const { check, vaultId, isVouchedFor } = vouching;
   let first: RecordLink | undefined;
   let last: RecordLink | undefined;
   for (const one of kept.filter(({ number }) => number >= segment.number)) {
     check.beginSegment(one.number);
     const torn = await eachLine(filePart(one.path, blockBytes), maxLineBytes, (line) => {
       check.record(line);
-      if (one !== segment) return !isVouchedFor(chain, last, check.found().sealedSeq);
+      if (one !== segment) return !isVouchedFor(last);
       last = readLink(line);
       first ??= last;
       return true;
@@ -153,9 +170,8 @@ async function factsOf(
     if (torn > 0 && one === segment)
       throw new HushError('INTEGRITY', `${one.path}: the last line has no end`);
     if (first === undefined || last === undefined) return undefined;
-    const { start, sealedSeq } = check.found();
-    if (start === undefined || (one === segment && !chain.isSealed) || !isVouchedFor(chain, last, sealedSeq))
-      continue;
+    const { start } = check.found();
+    if (start === undefined || !isVouchedFor(last)) continue;
     return {
       segment: segment.number,
       start,
@@ -168,9 +184,33 @@ async function factsOf(
       lastHash: last.hash,
     };
   }
+  if (chain.places !== undefined) check.end();
   return undefined;
 }
 
-/** Where there are no seals, one record that continues the segment is all that there can be. */
-const isVouchedFor = ({ isSealed }: KeptChain, last: RecordLink | undefined, sealedSeq: number): boolean =>
-  !isSealed || (last !== undefined && sealedSeq >= last.seq);
+/** The check of a segment and what is behind it, and when that has gone far enough. */
+interface Vouching {
+  readonly check: ChainCheck;
+  readonly vaultId: string;
+  /** Whether a seal vouches for all up to the last record of the segment. */
+  readonly isVouchedFor: (last: RecordLink | undefined) => boolean;
+}
+
+/** Undefined where nothing can vouch for the segment. */
+async function vouchingOf(chain: KeptChain, segment: Segment): Promise<Vouching | undefined> {
+  const range = chain.places === undefined ? undefined : rangeOf(segment);
+  const places = range === undefined ? undefined : await chain.places?.(range);
+  const keys = chain.keys();
+  if (keys === undefined) return undefined;
+  const { vaultId, secretOf } = keys;
+  if (chain.places === undefined) {
+    const check = createChainCheck({ anywhere: true, seals: { vaultId, secretOf } });
+    const isVouchedFor: Vouching['isVouchedFor'] = (last) =>
+      last !== undefined && check.found().sealedSeq >= last.seq;
+    return { check, vaultId, isVouchedFor };
+  }
+  const lastPlace = Math.max(0, ...(places ?? []).map(({ seq }) => seq));
+  if (places === undefined || range === undefined || lastPlace < range.lastSeq) return undefined;
+  const check = createChainCheck({ anywhere: true, expected: places });
+  return { check, vaultId, isVouchedFor: () => check.nextSeq() > lastPlace };
+}

@@ -12,6 +12,8 @@ export interface BadRecord {
   /** The number that the record should have. */
   readonly seq: number;
   readonly why: string;
+  /** Set where only a newer version can tell whether anything is wrong at all. */
+  readonly code?: 'NEWER_FORMAT';
 }
 
 /** What a verifier may know besides the chain, and what it is told on the way. */
@@ -53,10 +55,13 @@ export async function verifyParts(
   let file = parts[0]?.name ?? '';
   let line = 0;
   let tornBytes = 0;
-  const resultWith = (why?: string): Verification => ({
+  const resultWith = (why?: string, code?: BadRecord['code']): Verification => ({
     ...check.found(),
     tornBytes,
-    bad: why === undefined ? undefined : { file, line, seq: check.nextSeq(), why },
+    bad:
+      why === undefined
+        ? undefined
+        : { file, line: Math.max(1, line), seq: check.nextSeq(), why, ...(code && { code }) },
   });
   try {
     for (const part of parts) {
@@ -64,7 +69,7 @@ export async function verifyParts(
         throw new HushError('INTEGRITY', 'the line has no end, and more of the chain follows');
       if (part.kind === 'segment' && !check.beginSegment(part.number)) continue;
       file = part.name;
-      line = 0;
+      line = part.linesBefore ?? 0;
       const take = part.kind === 'stubs' ? check.stub : check.record;
       const takeNext = (bytes: Buffer): boolean => {
         line += 1;
@@ -79,7 +84,9 @@ export async function verifyParts(
     check.end();
     return resultWith();
   } catch (error) {
-    if (!(error instanceof HushError) || error.code !== 'INTEGRITY') throw error;
+    if (!(error instanceof HushError)) throw error;
+    if (error.code === 'NEWER_FORMAT') return resultWith(error.message, error.code);
+    if (error.code !== 'INTEGRITY') throw error;
     return resultWith(error.message);
   }
 }

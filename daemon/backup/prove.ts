@@ -104,6 +104,7 @@ async function proveAudit(
   const seals = { vaultId, secretOf: (id: string) => auditSecretOf(keyring, id) };
   const options = { seals, expected: remembered === undefined ? [] : [remembered] };
   const { records, head, tornBytes, bad } = await verifyParts(folderParts(folders.audit), options);
+  if (bad?.code !== undefined) throw new HushError(bad.code);
   if (bad !== undefined) throw forged(`record ${bad.seq} of its audit is bad: ${bad.why}`);
   if (tornBytes > 0 || head.seq !== audit.seq || head.hash !== audit.hash) {
     throw forged('its audit does not end where its manifest says');

@@ -8,7 +8,8 @@ import type { Session } from './session.ts';
 
 /**
  * What is wrong with the daemon's own audit by the newest seal of a profile that was just opened, which remembers where
- * it stood; undefined where nothing is.
+ * it stood; undefined where nothing is. A profile from a backup of another home is in doubt once: its next seal vouches
+ * for the audit here.
  */
 export async function doubtOfDaemon(
   chain: Chain,
@@ -20,11 +21,10 @@ export async function doubtOfDaemon(
     const place = (await chain.lastSeal(vaultId, secretOf))?.daemon;
     if (place?.start === undefined) return undefined;
     if (place.start !== daemonChain.start) {
-      if (wasRestoredSince(chain)) return undefined;
-      throw new HushError(
-        'INTEGRITY',
-        'it is another one than the profile was sealed with last: begun anew since',
-      );
+      const why = wasRestoredSince(chain)
+        ? 'the profile was restored since, perhaps from another home'
+        : anew;
+      throw new HushError('INTEGRITY', `it is another one than the profile was sealed with last: ${why}`);
     }
     await daemonChain.requirePassed(place);
     return undefined;
@@ -37,7 +37,12 @@ export async function doubtOfDaemon(
   }
 }
 
-/** Whether the profile was restored after its last seal: that was made in another home then, perhaps. */
+const anew = 'begun anew since';
+
+/**
+ * Whether the records after the last seal tell of a restore. Nothing vouches for them, and so they word a doubt and take
+ * none away.
+ */
 function wasRestoredSince({ folder }: Chain): boolean {
   for (const line of linesBackwards(folder)) {
     const { event } = readLink(line);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type Chain, chainFileName, openChain } from '../../daemon/audit/chain.ts';
 import { type AuditEntry, recordPrefix } from '../../daemon/audit/records.ts';
-import { giveUpOldest, type KeepLimits } from '../../daemon/audit/retention.ts';
+import { giveUpOldest, type KeepLimits, type KeptChain } from '../../daemon/audit/retention.ts';
 import type { AuditKey, SealState } from '../../daemon/audit/seals.ts';
 import { chainFiles } from '../../daemon/audit/segments.ts';
 
@@ -88,12 +88,12 @@ export async function writeSegments(folder: string, count: number, records = 3):
 export async function giveUp(
   folder: string,
   limits: Partial<KeepLimits>,
-  isSealed = true,
+  places?: KeptChain['places'],
 ): Promise<number[]> {
   const gone: number[] = [];
   const newest = chainFiles(folder).segments.at(-1)?.number ?? 0;
   await giveUpOldest(
-    { folder, newest, isSealed, keys: () => keys },
+    { folder, newest, ...(places === undefined ? {} : { places }), keys: () => keys },
     { keepBytes: 0, keepDays: 0, minAgeDays: 0, ...limits },
     Date.now() + 1_000,
     ({ segment }) => gone.push(segment),

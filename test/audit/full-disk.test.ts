@@ -7,7 +7,7 @@ import { describe, test, type TestContext } from 'node:test';
 import { type Chain, chainFileName, openChain } from '../../daemon/audit/chain.ts';
 import { verifyChain } from '../../daemon/audit/verify.ts';
 import { HushError } from '../../protocol/errors.ts';
-import { eventsIn, got, key, linesIn, sealAt } from './fixtures.ts';
+import { eventsIn, got, key, linesIn, sealAt, secretOf, vaultId } from './fixtures.ts';
 
 /** A real file system of 128 KiB, or undefined (and the test skipped) where it cannot be mounted. */
 function smallDisk(t: TestContext): string | undefined {
@@ -72,6 +72,54 @@ describe('B2, B10: a full disk', () => {
     await chain.close();
     const { bad, tornBytes, head } = await verifyChain(file);
     assert.deepEqual([bad, tornBytes, head], [undefined, 0, chain.head()]);
+  });
+
+  test('drops no record of a change that was committed: it comes right after what tells of the others', async (t) => {
+    const disk = smallDisk(t);
+    if (disk === undefined) return;
+    const chain = openChain(disk, 'p');
+    fill(disk, 0);
+    const change = (commit: number): void => {
+      for (let number = 0; number < 20; number += 1) chain.append(got(number));
+      chain.append({ ...got(commit), event: 'secret.set', commit });
+      chain.seal(sealAt(commit), key);
+    };
+    for (const commit of [1, 2]) {
+      change(commit);
+      assert.throws(chain.flush, isFull);
+    }
+    rmSync(join(disk, 'ballast'));
+    chain.append(got(1));
+    chain.seal(sealAt(2), key);
+    chain.flush();
+    const told = ['audit.lost', 'secret.set', 'secret.set', 'secret.get', 'audit.seal'];
+    assert.deepEqual(eventsIn(disk), ['chain.start', ...told]);
+    const commits = linesIn(disk).map((line) => (JSON.parse(line) as Record<string, unknown>)['commit']);
+    assert.deepEqual(commits.slice(2, 4), [1, 2]);
+    chain.append(got(1));
+    await chain.close();
+    assert.deepEqual(eventsIn(disk), ['chain.start', ...told, 'secret.get'], 'and only once');
+    const { bad, lost } = await verifyChain(join(disk, chainFileName), { seals: { vaultId, secretOf } });
+    assert.deepEqual([bad, lost], [undefined, 2 * 21]);
+  });
+
+  test('keeps a bounded number of such records, and counts the others', async (t) => {
+    const disk = smallDisk(t);
+    if (disk === undefined) return;
+    const chain = openChain(disk, 'p');
+    fill(disk, 0);
+    for (let turn = 0; turn < 3; turn += 1) {
+      for (let number = 0; number < 400; number += 1) chain.append({ ...got(number), commit: number });
+      assert.throws(chain.flush, isFull);
+    }
+    rmSync(join(disk, 'ballast'));
+    assert.throws(chain.flush, isFull, 'a disk of 128 KiB has no room for a thousand');
+    for (let turn = 0; turn < 2; turn += 1) assert.throws(chain.flush, isFull);
+    execFileSync('mount', ['-o', 'remount,size=2m', disk]);
+    chain.flush();
+    const { bad, lost, records } = await verifyChain(join(disk, chainFileName));
+    assert.deepEqual([bad, lost, records], [undefined, 200, 1 + 1 + 1000]);
+    await chain.close();
   });
 
   test('is told by close if the lost records cannot be told any more', async (t) => {

@@ -1,14 +1,28 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { describe, test, type TestContext } from 'node:test';
 import { folderParts } from '../../daemon/audit/parts.ts';
 import { recordLine } from '../../daemon/audit/records.ts';
-import { segmentsDue } from '../../daemon/audit/retention.ts';
+import { type KeptChain, segmentsDue } from '../../daemon/audit/retention.ts';
 import { chainFiles, segmentFileName, stubFileName } from '../../daemon/audit/segments.ts';
 import { readStub, stubLine } from '../../daemon/audit/stubs.ts';
 import { type Verification, type VerifyOptions, verifyParts } from '../../daemon/audit/verify.ts';
-import { giveUp, got, key, newFolder, secretOf, vaultId, who, withChain, writeSegments } from './fixtures.ts';
+import { placesVouchedFor } from '../../daemon/audit/vouched-places.ts';
+import {
+  giveUp,
+  got,
+  key,
+  keys,
+  newFolder,
+  sealAt,
+  secretOf,
+  vaultId,
+  who,
+  withChain,
+  writeSegments,
+} from './fixtures.ts';
+import { rebuilt } from './live-log.ts';
 
 const seals = { vaultId, secretOf };
 const verify = (folder: string, options: VerifyOptions = { seals }): Promise<Verification> =>
@@ -140,16 +154,49 @@ describe('giving up segments', () => {
     );
   });
 
-  test('of a chain that has no seals of its own takes only its links', async (t) => {
+  /** A daemon's chain in three closed segments and an open one, and a profile's with a seal after each of its records. */
+  async function twoChains(t: TestContext): Promise<{ folder: string; places: KeptChain['places'] & {} }> {
     const folder = newFolder(t);
-    await withChain(folder, (chain) => {
-      for (let number = 0; number < 3; number += 1) {
-        chain.append(got(number));
-        chain.rotate();
-      }
-    });
-    assert.deepEqual(await giveUp(folder, { keepBytes: 1 }, false), [1, 2, 3]);
+    const profile = newFolder(t);
+    await withChain(profile, (sealing) =>
+      withChain(folder, (chain) => {
+        for (let number = 0; number < 9; number += 1) {
+          chain.append(got(number));
+          chain.flush();
+          sealing.seal({ ...sealAt(number), daemon: { ...chain.head(), start: chain.start } }, key);
+          if (number % 3 === 2) chain.rotate();
+        }
+      }),
+    );
+    const vouching = { folder: profile, by: 'a seal of profiles/p', keys: () => keys };
+    return { folder, places: (range) => placesVouchedFor(vouching, range) };
+  }
+
+  test('of the daemon, whose chain has no seals of its own, takes the places that those of profiles remember', async (t) => {
+    const { folder, places } = await twoChains(t);
+    assert.deepEqual(await giveUp(folder, { keepBytes: 1 }, () => Promise.resolve(undefined)), []);
+    assert.deepEqual(await giveUp(folder, { keepBytes: 1 }, () => Promise.resolve([])), []);
+    // The records of the third segment are remembered, but for the last, which nothing vouches for.
+    assert.deepEqual(await giveUp(folder, { keepBytes: 1 }, places), [1, 2, 3]);
     assert.equal((await verify(folder)).bad, undefined);
+  });
+
+  test('keeps what of the daemon’s chain is not what a seal of an open profile remembers, made anew with right hashes or not', async (t) => {
+    const { folder, places } = await twoChains(t);
+    const path = join(folder, segmentFileName(1));
+    const files = new Map(
+      chainFiles(folder).segments.map((segment) => [
+        segmentFileName(segment.number),
+        readFileSync(segment.path, 'latin1'),
+      ]),
+    );
+    for (const [name, text] of rebuilt(files, segmentFileName(1), 2)) writeFileSync(join(folder, name), text);
+    assert.equal((await verify(folder)).bad, undefined, 'its hashes fit');
+    await assert.rejects(giveUp(folder, { keepBytes: 1 }, places), {
+      code: 'INTEGRITY',
+      message: /a seal of profiles\/p remembers/,
+    });
+    assert.ok(existsSync(path));
   });
 });
 

@@ -1,12 +1,27 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, copyFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { appendFileSync, copyFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { chainFileName } from '../../daemon/audit/chain.ts';
+import { chainFileName, openChain } from '../../daemon/audit/chain.ts';
+import { folderParts } from '../../daemon/audit/parts.ts';
 import { noHash, readRecord, recordLine } from '../../daemon/audit/records.ts';
-import { type Verification, verifyChain } from '../../daemon/audit/verify.ts';
-import { key, linesIn, newFolder, putLines, secretOf, vaultId, who, writeChain } from './fixtures.ts';
+import { segmentFileName } from '../../daemon/audit/segments.ts';
+import { type Verification, verifyChain, verifyParts } from '../../daemon/audit/verify.ts';
+import { HushError } from '../../protocol/errors.ts';
+import {
+  key,
+  linesIn,
+  newFolder,
+  putLines,
+  secretOf,
+  vaultId,
+  who,
+  writeChain,
+  writeSegments,
+} from './fixtures.ts';
 
 const seals = { vaultId, secretOf };
 
@@ -26,6 +41,8 @@ describe('A5: verifying a chain', () => {
       stubbed: undefined,
       lost: 0,
       restoredSeq: 0,
+      doubts: 0,
+      doubtSeq: 0,
       tornBytes: 0,
       bad: undefined,
     } satisfies Verification);
@@ -145,11 +162,57 @@ describe('A5: verifying a chain', () => {
       putLines(folder, [text.trimEnd()]);
     };
     begin('chain.start', 2);
-    await assert.rejects(verifyChain(file), { code: 'NEWER_FORMAT' });
+    const newer = (await verifyChain(file)).bad;
+    assert.deepEqual([newer?.file, newer?.line, newer?.code], [file, 1, 'NEWER_FORMAT']);
     begin('secret.get', 1);
     assert.match((await verifyChain(file)).bad?.why ?? '', /not the start/);
     putLines(folder, ['x'.repeat(3_000_000)]);
     assert.match((await verifyChain(file)).bad?.why ?? '', /longer/);
+  });
+
+  test('refuses bytes beyond ASCII, whatever their hash was made of', async (t) => {
+    const folder = newFolder(t);
+    const file = join(folder, chainFileName);
+    await writeChain(folder, 1);
+    const [first = '', second = ''] = linesIn(folder);
+    const body = second.slice(0, second.indexOf(',"hash"')).replace('global', 'glob\u009bl');
+    for (const encoding of ['latin1', 'utf8'] as const) {
+      const digest = createHash('sha256').update(Buffer.from(body, encoding)).digest('hex');
+      putLines(folder, [first, `${body},"hash":"${digest}"}`]);
+      assert.equal((await verifyChain(file)).bad?.line, 2, encoding);
+      assert.throws(() => readRecord(Buffer.from(`${body},"hash":"${digest}"}`, 'latin1')), {
+        code: 'INTEGRITY',
+      });
+    }
+  });
+
+  test('says of a FIFO and of a folder in place of a file that they are none, and waits for nothing', async (t) => {
+    const folder = newFolder(t);
+    execFileSync('mkfifo', [join(folder, segmentFileName(1))]);
+    mkdirSync(join(folder, segmentFileName(2)));
+    for (const number of [1, 2]) {
+      const { bad } = await verifyChain(join(folder, segmentFileName(number)));
+      assert.match(bad?.why ?? '', /is not a regular file$/);
+    }
+  });
+
+  test('takes an empty last file only for the one that a crash leaves: the very next', async (t) => {
+    const folder = newFolder(t);
+    await writeSegments(folder, 2);
+    const verified = async (): Promise<string | undefined> =>
+      (await verifyParts(folderParts(folder))).bad?.why;
+    writeFileSync(join(folder, segmentFileName(3)), '', { mode: 0o600 });
+    assert.equal(await verified(), undefined);
+    renameSync(join(folder, segmentFileName(3)), join(folder, segmentFileName(9)));
+    assert.equal(await verified(), 'segment 3 is missing');
+    assert.throws(
+      () => openChain(folder, 'p'),
+      (error: unknown) => {
+        assert.ok(error instanceof HushError);
+        assert.match(error.hint, /mv \S+0000000009\.jsonl \S+\.changed$/);
+        return true;
+      },
+    );
   });
 
   test('of a file that is not there is UNAVAILABLE', async () => {

@@ -228,7 +228,7 @@ describe('A7: backup restore --replace', () => {
         for (const handle of handles) assert.equal(await decrypt(client, handle), 'sealed');
         assert.equal(await textAt(client, 'global/a'), 'older');
         const { version } = await client.call('keys.rotate', {});
-        assert.equal(version, 4);
+        assert.ok(version > 3, String(version));
         await resealed(client);
         assert.equal(await textAt(client, 'global/a'), 'older');
       },

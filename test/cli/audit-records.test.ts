@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { csvHead, csvLine } from '../../cli/audit/csv.ts';
 import { entryOf, type ShownRecord } from '../../cli/audit/entry.ts';
-import { filterOf, type FilterOptions } from '../../cli/audit/filter.ts';
+import { filterOf, stubFilterOf, type FilterOptions } from '../../cli/audit/filter.ts';
 import { momentOf } from '../../cli/audit/moment.ts';
 import { textOfEntry } from '../../cli/audit/text.ts';
 import { noHash, recordLine, recordPrefix } from '../../daemon/audit/records.ts';
@@ -98,10 +98,38 @@ describe('a filter', () => {
       '-1d',
       '2026-1-1',
       '7d ',
+      '2026-02-31',
+      '2026-02-31T08:00:00Z',
+      '2026-04-31 08:00',
     ]) {
       assert.throws(() => momentOf(time, now), { code: 'BAD_REQUEST' }, time);
     }
   });
+});
+
+test('a span of time that ends before it begins is refused, and one day is a span', () => {
+  for (const [since, until] of [
+    ['2026-03-04', '2026-03-03'],
+    ['1h', '2h'],
+  ] as const) {
+    assert.throws(() => filterOf({ since, until }, now), { code: 'BAD_REQUEST' });
+  }
+  assert.ok(filterOf({ since: '2026-03-04', until: '2026-03-04' }, now));
+});
+
+test('a stub is shown where its times are asked for, and not where only other things are', () => {
+  const stub = { firstTime: '2026-03-01T00:00:00.000Z', lastTime: '2026-03-03T12:00:00.000Z' };
+  const cases: readonly [FilterOptions, boolean][] = [
+    [{}, true],
+    [{ key: 'global/*' }, false],
+    [{ since: '2026-03-03T00:00:00Z' }, true],
+    [{ since: '2026-03-03T12:00:00.001Z' }, false],
+    [{ until: '2026-03-01T00:00:00Z' }, false],
+    [{ key: 'global/*', since: '2026-03-02T00:00:00Z', until: '2026-03-03T00:00:00Z' }, true],
+  ];
+  for (const [options, isShown] of cases) {
+    assert.equal(stubFilterOf(options, now)(stub), isShown, JSON.stringify(options));
+  }
 });
 
 describe('a time on the command line', () => {

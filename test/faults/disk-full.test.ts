@@ -338,6 +338,24 @@ describe('B10: the audit cannot be written', { skip: whyNoDisk('tmpfs') ?? false
     assert.match(readAudit(home), /"event":"audit.lost"/);
   });
 
+  test('refuse: no change is made without a record of it, one whose record had no room at once included', async (t) => {
+    const { disk, client, home } = await withFullAudit(t, 'refuse');
+    const made = await untilRefused((time) => client.set(`global/new${time}`, value('new')), full);
+    disk.free();
+    const stored: string[] = [];
+    for await (const { path } of client.list()) if (path.startsWith('global/new')) stored.push(path);
+    assert.ok(stored.length === made.length || stored.length === made.length + 1);
+    const records = readAudit(home)
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const recorded = records.flatMap(({ event, outcome, key: path }) =>
+      event === 'secret.set' && outcome === 'ok' ? [path] : [],
+    );
+    assert.deepEqual(recorded.filter((path) => path !== 'global/kept').sort(), stored.sort());
+    assert.equal((await verifyChain(join(home.profile().audit, chainFileName))).bad, undefined);
+  });
+
   test('warn: secret operations go on, and the log says that they are not on record', async (t) => {
     const { disk, client, daemon, home } = await withFullAudit(t, 'warn');
     for (let time = 0; time < 200; time += 1) {

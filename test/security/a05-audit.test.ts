@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { chmodSync, cpSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { buffer } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { openChain } from '../../daemon/audit/chain.ts';
+import { recordPrefix } from '../../daemon/audit/records.ts';
 import { filesIn, rebuilt, smallSegments, someCalls } from '../audit/live-log.ts';
 import {
   exitOf,
@@ -93,6 +95,38 @@ test('A5: who has the right audit reads and verifies through the daemon, and nob
     const refused = await auditAs(otherUser + 1, socket, words);
     assert.deepEqual([refused.code, refused.stdout], [5, ''], words.join(' '));
   }
+});
+
+test('A5: a daemon’s own audit that was begun anew is put on record, whatever the profile’s audit says of a restore', async (t) => {
+  const { daemon, client, home } = await startUnlocked(t);
+  await client.set('global/a', utf8('x'));
+  await daemon.stop();
+  renameSync(home.paths.daemonAudit, join(home.folder, 'taken'));
+  const { audit } = home.profile();
+  const forged = openChain(audit, 'default');
+  forged.append({
+    event: 'backup.restored',
+    who: recordPrefix({ client: 'hush', uid: 0, gid: 0, pid: 1 }),
+    outcome: 'ok',
+  });
+  await forged.close();
+  const again = await startDaemon(t, home);
+  const verify = () =>
+    spawnSync(process.execPath, [program, 'audit', 'verify'], {
+      env: { PATH: '/usr/bin:/bin', HUSH_HOME: home.folder },
+      encoding: 'utf8',
+    });
+  assert.equal(verify().status, 8, 'before the unlock');
+  const opened = await again.connect();
+  await opened.unlock([passphraseCredential()]);
+  await opened.set('global/a', utf8('y'));
+  const doubts = [...filesIn(audit).values()]
+    .join('')
+    .split('\n')
+    .filter((line) => line.includes('"audit.doubt"'));
+  assert.equal(doubts.length, 1);
+  assert.match(doubts[0] ?? '', /another one .* restored since, perhaps from another home/);
+  assert.match(verify().stdout, /1 doubt of the daemon's own audit on record/);
 });
 
 /** What the next unlock says of a home whose audit was changed while no daemon ran. */

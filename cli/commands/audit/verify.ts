@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { checkpointsIn } from '../../audit/checkpoints.ts';
+import { HushError } from '../../../protocol/errors.ts';
+import { checkpointsIn, type Comparison } from '../../audit/checkpoints.ts';
 import { damage } from '../../audit/damage.ts';
 import { verifyFiles } from '../../audit/given-files.ts';
 import { jsonOfReport, textOfReport } from '../../audit/report.ts';
@@ -38,14 +39,22 @@ Examples:
         files.length > 0
           ? [await verifyFiles(files, checkpoints)]
           : await ofProfile(profileOf(options, env), checkpoints, env);
-      const wrong = reports.find(({ bad }) => bad !== undefined);
+      const found = reports.filter(({ bad }) => bad !== undefined);
+      const wrong = found.find(({ bad }) => bad?.code === undefined) ?? found[0];
       await output.facts(
         { ok: wrong === undefined, chains: reports.map(jsonOfReport) },
         reports.flatMap(textOfReport),
       );
       if (wrong?.bad !== undefined) throw damage(wrong.chain, wrong.bad);
+      if (reports.some((report) => report.checkpoints && isCompared(report.checkpoints))) return;
+      if (checkpoints.length > 0)
+        throw new HushError('BAD_REQUEST', 'none of the checkpoints is of these audits', {
+          hint: 'give those of this profile, or files of their chain',
+        });
     });
 }
+
+const isCompared = ({ passed, unseen }: Comparison): boolean => passed + unseen > 0;
 
 async function ofProfile(
   profile: ReturnType<typeof profileOf>,
