@@ -25,7 +25,7 @@ export interface StoreRequest {
 
 const mostBytes = 1024 * 1024;
 const lineFeed = 0x0a;
-const keyBlock = '-----BEGIN ';
+const keyBlock = new TextEncoder().encode('-----BEGIN ');
 
 /** What a store gave, and how many entries have lines that were left out. */
 export interface StoreHarvest extends Harvest {
@@ -81,7 +81,7 @@ function valueOf(
 ): { readonly value: Uint8Array<ArrayBuffer>; readonly isShort: boolean } {
   const end = shown.at(-1) === lineFeed ? shown.length - 1 : shown.length;
   const feed = shown.subarray(0, end).indexOf(lineFeed);
-  const isBlock = Buffer.from(shown.subarray(0, keyBlock.length)).toString('latin1') === keyBlock;
+  const isBlock = keyBlock.every((byte, at) => shown[at] === byte);
   const isShort = feed >= 0 && !whole && !isBlock;
   const value = concatBytes(shown.subarray(0, isShort ? feed : end));
   shown.fill(0);

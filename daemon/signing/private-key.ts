@@ -137,7 +137,9 @@ const isSame = (found: Uint8Array | undefined, wanted: Uint8Array): boolean =>
 
 /** A name on the wire; '' where it is missing, too long, or no text. */
 function textOf(bytes: Uint8Array | undefined): string {
-  return bytes === undefined || bytes.length > 64 ? '' : Buffer.from(bytes).toString('latin1');
+  if (bytes === undefined || bytes.length > 64) return '';
+  // A view: what stands there in a malformed key may be no name, and must not stay behind in Buffer's pool.
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
 /**
