@@ -46,7 +46,8 @@ export function jsonStrings(bytes: Uint8Array, where: string): ReadonlyMap<strin
       }
       const start = at;
       while (at < bytes.length && !isBlank(bytes[at]) && bytes[at] !== 0x2c && bytes[at] !== 0x7d) at++;
-      if (!scalar.test(Buffer.from(bytes.subarray(start, at)).toString('latin1'))) throw wrong();
+      if (!scalar.test(Buffer.from(bytes.buffer, bytes.byteOffset + start, at - start).toString('latin1')))
+        throw wrong();
     } while (take(','));
     if (!take('}')) throw wrong();
   }
