@@ -9,13 +9,16 @@ import type { ResultOf } from '../protocol/operations.ts';
 /** The daemon, as commands speak to it: they name the profile in each call. */
 export type Daemon = Pick<Caller, 'call'>;
 
-type Connected = Pick<Caller, 'call' | 'close'>;
+/** The daemon, where somebody must know what it takes at most. */
+export type LimitedDaemon = Pick<Caller, 'call' | 'limits'>;
+
+type Connected = LimitedDaemon & Pick<Caller, 'close'>;
 
 /** A person waits longer than a program would; the long operations of the client may take a minute in any case. */
 const deadlineMs = 15_000;
 
 /** What is done with a connection to the daemon. */
-type Use<Result> = (daemon: Daemon) => Promise<Result>;
+type Use<Result> = (daemon: LimitedDaemon) => Promise<Result>;
 
 /**
  * Runs `use` with a connection to the daemon that the environment names, and ends it. Where none runs it is started if
@@ -49,12 +52,13 @@ async function connect(options: ConnectOptions): Promise<Connected> {
 /** Connects knowing only what short commands ask for; the rest is loaded when a command asks for it. */
 async function connectBy(connector: Connector, options: ConnectOptions): Promise<Connected> {
   const { known, learn } = shortVocabulary();
-  const { call, close } = await openCaller(options, known, connector);
+  const { call, limits, close } = await openCaller(options, known, connector);
   return {
     async call(op, params, callOptions) {
       await learn(op, params);
       return call(op, params, callOptions);
     },
+    limits,
     close,
   };
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { HushError } from '../protocol/errors.ts';
 import { defaultProfile, parseProfileName } from '../protocol/names.ts';
 import type { OperationName, ParamsOf, ResultOf } from '../protocol/operations.ts';
+import type { Limits } from '../protocol/shapes.ts';
 import { clientKeySource } from './client-key.ts';
 import type { ClientKeyOptions } from './client-key.ts';
 import { now } from './clock.ts';
@@ -53,6 +54,8 @@ export interface Caller<Callable extends OperationName = OperationName> {
     params: CallParams<Name>,
     options?: { readonly deadlineMs?: number },
   ): Promise<ResultOf<Name>>;
+  /** What the daemon has told that it takes at most. */
+  limits(): Promise<Limits>;
   /** The parameters as the wire wants them: with the profile, where the operation needs one and none is named. */
   withProfile<Name extends Callable>(op: Name, params: CallParams<Name>): ParamsOf<Name>;
   /** `disconnect` when the connection drops, `reconnect` when it is back; answers how to stop listening. */
@@ -145,13 +148,16 @@ export async function openCaller(
     return (await link.ready(expiresAt)).call(op, params, expiresAt);
   };
 
+  const ready = async (): Promise<Connection> => link.ready(now() + (options.deadlineMs ?? usualDeadlineMs));
+  const limits = async (): Promise<Limits> => (await ready()).limits;
+
   try {
-    await link.ready(now() + (options.deadlineMs ?? usualDeadlineMs));
+    await ready();
   } catch (error) {
     close();
     throw error;
   }
-  return { profile, call, withProfile, on: listeners.on, close };
+  return { profile, call, limits, withProfile, on: listeners.on, close };
 }
 
 /** How long to wait before a failed call may be sent once more, in milliseconds; undefined if it may not. */

@@ -17,6 +17,7 @@ export const define: Define = (command, session) => {
 
 const examples = `
 The help of each: hush door aws --help
+git and docker find theirs on the PATH, as git-credential-hush and docker-credential-hush: see docs/doors.md.
 
 Examples:
   hush door aws global/aws

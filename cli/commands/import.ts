@@ -54,25 +54,24 @@ export const define: Define = (command, { output }) => {
     .option('--prefix <text>', 'what their names begin with')
     .option('--all', 'with --from env: all variables but those of the session')
     .option('--whole', 'with --from pass or gopass: whole entries, not their first lines')
-    .option(
-      '--legacy <file>',
-      'values that were sealed straight under a master key, as JSON lines',
-      fileOption('--legacy', 'import'),
+    .addOption(
+      new Option('--legacy <file>', 'values that were sealed straight under a master key, as JSON lines')
+        .argParser(fileOption('--legacy', 'import'))
+        .conflicts(['from', 'scope', 'prefix', 'all', 'whole']),
     )
     .option(
       '--key-file <file>',
       'with --legacy: the master key that sealed them (else HUSH_LEGACY_KEY)',
       fileOption('--key-file', 'import'),
     )
-    .addOption(new Option('--check', 'with --legacy: as --dry-run').hideHelp())
+    .addOption(new Option('--check', 'as --dry-run').hideHelp())
     .addHelpText('after', examples)
     .action(async (words: readonly string[], options: ImportOptions) => {
       const profile = profileOf(options, process.env);
       const { legacy, overwrite, check = options.dryRun, keyFile } = options;
+      refuseMisplaced(options);
       if (legacy !== undefined) {
-        if (words.length > 0 || options.from !== undefined) {
-          throw badUsage('--legacy names all that is imported', 'import');
-        }
+        if (words.length > 0) throw badUsage('--legacy names all that is imported', 'import');
         const { importLegacy } = await import('../import/legacy.ts');
         const given = {
           ...(overwrite && { overwrite }),
@@ -85,9 +84,19 @@ export const define: Define = (command, { output }) => {
       const naming = { scope: options.scope ?? 'global', prefix: options.prefix ?? '' };
       const harvest = await harvestOf(words, options, naming, output);
       const { importValues } = await import('../import/import-values.ts');
-      await importValues(harvest, naming, profile, { overwrite, dryRun: options.dryRun }, output);
+      await importValues(harvest, naming, profile, { overwrite, dryRun: check }, output);
     });
 };
+
+/** Throws BAD_REQUEST for an option that would do nothing where it stands. */
+function refuseMisplaced({ from, all, whole, legacy, keyFile }: ImportOptions): void {
+  if (keyFile !== undefined && legacy === undefined)
+    throw badUsage('--key-file goes with --legacy', 'import');
+  if (all && from !== 'env') throw badUsage('--all goes with --from env', 'import');
+  if (whole && from !== 'pass' && from !== 'gopass') {
+    throw badUsage('--whole goes with --from pass or gopass', 'import');
+  }
+}
 
 function scopeOption(scope: string): string {
   return parseSecretPath(`${scope}/name`).scope;

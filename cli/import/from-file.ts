@@ -31,7 +31,8 @@ export async function harvestFile(path: string): Promise<Harvest> {
     const found: Found[] = [];
     let [references, empty] = [0, 0];
     for (const leaf of leavesOf(path, () => read(text).leaves)) {
-      if (leaf.kind === 'text' && leaf.text.startsWith('hush://')) references += 1;
+      if (!leaf.text.isWellFormed()) problems.push(`${keyText(leaf.path)} has half a character`);
+      else if (leaf.kind === 'text' && leaf.text.startsWith('hush://')) references += 1;
       else if (leaf.kind !== 'other' || /^(?:true|false)$/i.test(leaf.text)) {
         found.push({ steps: leaf.path, value: utf8Of(leaf.text) });
       } else if (/^(?:null|~|\{\}|\[\]|)$/i.test(leaf.text)) empty += 1;

@@ -35,7 +35,8 @@ export interface StoreHarvest extends Harvest {
 /**
  * The entries of a password store, as its own program decrypts them, one after the other: the first line of each, or
  * all of it with `whole` and where it is a block of a key. Entries whose names make none here are problems, and are
- * not decrypted. Throws UNAVAILABLE where the program is not there or refuses, NOT_FOUND for a name that is none.
+ * not decrypted. Throws UNAVAILABLE where the program is not there or refuses, NOT_FOUND for a name that is none,
+ * TOO_LARGE.
  */
 export async function harvestPasswordStore(request: StoreRequest): Promise<StoreHarvest> {
   const { program, names, whole, naming, onEntry } = request;
@@ -52,7 +53,8 @@ export async function harvestPasswordStore(request: StoreRequest): Promise<Store
         continue;
       }
       onEntry(done, entries.length);
-      const shown = await show(program, [...listing.show, entry]);
+      // An entry of somebody else's store may be called like an option.
+      const shown = await show(program, [...listing.show, '--', entry]);
       const { value, isShort } = valueOf(shown, whole);
       if (isShort) shortened += 1;
       if (value.length === 0) empty += 1;
@@ -145,7 +147,10 @@ async function show(program: PasswordStore, args: readonly string[]): Promise<Ui
   });
 }
 
-/** Runs the program with our terminal, on which it may ask for a passphrase. Throws UNAVAILABLE where there is none. */
+/**
+ * Runs the program with our terminal, on which it may ask for a passphrase. Throws UNAVAILABLE where there is none,
+ * TOO_LARGE for more than `mostBytes`.
+ */
 function run(
   program: string,
   args: readonly string[],
@@ -177,6 +182,19 @@ function run(
           : diskError(`cannot run ${program}`, error),
       );
     });
-    child.on('close', (code) => resolve({ code: code ?? 1, bytes: take() }));
+    child.on('close', (code) => {
+      const bytes = take();
+      if (length <= mostBytes) {
+        resolve({ code: code ?? 1, bytes });
+        return;
+      }
+      bytes.fill(0);
+      const command = [program, ...args].map(shellWord).join(' ');
+      reject(
+        new HushError('TOO_LARGE', `${command} shows more than ${mostBytes} bytes`, {
+          hint: 'name the entries that are to be imported, without this one',
+        }),
+      );
+    });
   });
 }

@@ -26,11 +26,10 @@ export async function importValues(
 ): Promise<void> {
   try {
     const named = candidatesOf(found, naming);
-    const names = 'give them names of A-Z a-z 0-9 . _ - that begin with a letter or digit, or leave them out';
     refuseProblems(
       [...problems, ...named.problems],
       problems.length > 0 ? 'BAD_REQUEST' : 'INVALID_NAME',
-      names,
+      'mend these, or leave them out; names are of A-Z a-z 0-9 . _ - and begin with a letter or digit',
     );
     const planned = await withDaemon(async (daemon) => {
       const plan = await planOf(daemon, profile, named.candidates);

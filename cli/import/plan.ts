@@ -1,6 +1,6 @@
 import { HushError } from '../../protocol/errors.ts';
 import { askInBatches } from '../batch.ts';
-import type { Daemon } from '../daemon.ts';
+import type { Daemon, LimitedDaemon } from '../daemon.ts';
 import type { Candidate } from './candidates.ts';
 
 /** A value to import, held against what is there. */
@@ -10,9 +10,9 @@ export interface Planned extends Candidate {
   readonly version: number;
 }
 
-/** Holds values against what is stored; `problems` are those that cannot be read. */
+/** Holds values against what is stored; `problems` are those that cannot be read, or are too large to be stored. */
 export async function planOf(
-  daemon: Daemon,
+  daemon: LimitedDaemon,
   profile: string,
   candidates: readonly Candidate[],
 ): Promise<{ readonly planned: readonly Planned[]; readonly problems: readonly HushError[] }> {
@@ -21,7 +21,10 @@ export async function planOf(
     params: { profile, path, allowExpired: true },
   }));
   const outcomes = await askInBatches(daemon, items);
-  const problems: HushError[] = [];
+  const { valueBytes } = await daemon.limits();
+  const problems = candidates.flatMap(({ path, value }) =>
+    value.length > valueBytes ? [named(path, tooLarge(value.length, valueBytes))] : [],
+  );
   const planned = candidates.flatMap((candidate, index): Planned[] => {
     const outcome = outcomes[index] ?? { error: new HushError('UNAVAILABLE') };
     if ('error' in outcome) {
@@ -63,6 +66,9 @@ export async function store(daemon: Daemon, profile: string, planned: readonly P
     cause: first,
   });
 }
+
+const tooLarge = (bytes: number, limit: number): HushError =>
+  new HushError('TOO_LARGE', `the value has ${bytes} bytes, the limit is ${limit}`);
 
 const named = (path: string, error: HushError): HushError =>
   new HushError(error.code, `${path}: ${error.message}`, { hint: error.hint, cause: error });

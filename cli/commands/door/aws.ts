@@ -16,7 +16,8 @@ export function defineAws(door: Command, { output }: Session): void {
 }
 
 const examples = `
-The secret holds JSON with AccessKeyId and SecretAccessKey, and SessionToken and Expiration where there are any.
+The secret holds JSON with AccessKeyId and SecretAccessKey, and SessionToken, Expiration and AccountId where there
+are any.
 
 Examples:
   hush door aws global/aws-deploy

@@ -5,7 +5,10 @@ import { targetOf, type ProfileOption, type Target } from '../../target.ts';
 import { jsonLine, jsonStrings, textIn } from '../json-strings.ts';
 
 const required = ['AccessKeyId', 'SecretAccessKey'] as const;
-const optional = ['SessionToken', 'Expiration'] as const;
+const optional = ['SessionToken', 'Expiration', 'AccountId'] as const;
+
+/** A time of RFC 3339: some of AWS's tools read no other. */
+const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/;
 
 /**
  * Prints the credentials that the secret holds, as `credential_process` wants them. Throws what a get throws, BAD_REQUEST
@@ -52,7 +55,7 @@ function credentialLine(
 /** The tools of AWS would fail at what is no time, and ask over and over for what is over. */
 function checkTime({ path }: Target, time: string): void {
   const moment = Date.parse(time);
-  if (Number.isNaN(moment)) {
+  if (Number.isNaN(moment) || !rfc3339.test(time)) {
     throw new HushError('BAD_REQUEST', `the Expiration in ${path} is no time`, {
       hint: 'write it as 2026-12-31T23:59:59Z',
     });

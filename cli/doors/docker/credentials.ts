@@ -67,12 +67,12 @@ export async function erase(input: Uint8Array, line: HelperLine): Promise<void> 
   });
 }
 
-/** Prints each server with its user. Those that this client may not read, or that hold something else, are not there. */
+/** Prints each server with its user. What `get` would not give, such as one that this client may not read, is not there. */
 export async function list(line: HelperLine, output: Output): Promise<void> {
   const users = await withDaemonAlone(async (daemon) => {
     const found: [string, Uint8Array][] = [];
     for await (const target of targetsOf(daemon, line.target(`${prefix}x`))) {
-      const credential = await credentialOf(daemon, target);
+      const credential = await credentialOf(daemon, target, line);
       if (credential !== undefined) found.push(credential);
     }
     return found;
@@ -95,13 +95,17 @@ async function* targetsOf(daemon: Daemon, { profile, path }: Target): AsyncGener
   } while (after !== undefined);
 }
 
-async function credentialOf(daemon: Daemon, target: Target): Promise<[string, Uint8Array] | undefined> {
+async function credentialOf(
+  daemon: Daemon,
+  target: Target,
+  line: HelperLine,
+): Promise<[string, Uint8Array] | undefined> {
   try {
     const found = await readIfThere(daemon, target);
     if (found === undefined) return undefined;
     try {
       const { server, user } = credentialIn(found.value);
-      return [server, user.slice()];
+      return line.target(nameOf(server)).path === target.path ? [server, user.slice()] : undefined;
     } finally {
       found.value.fill(0);
     }
@@ -149,7 +153,8 @@ function serverIn(input: Uint8Array): string {
 
 /** Throws BAD_REQUEST for a server whose name would lose something on its way into a secret's name. */
 function checked(server: string): string {
-  if (server.isWellFormed() && !server.includes('\ufffd') && !/\p{Cc}/u.test(server)) return server;
+  const isWhole = server.isWellFormed() && !server.includes('\ufffd') && server === server.trim();
+  if (isWhole && !/\p{Cc}/u.test(server)) return server;
   throw new HushError('BAD_REQUEST', 'that is not the name of a server', { hint: '' });
 }
 

@@ -2,7 +2,7 @@ import { HushError } from '../../../protocol/errors.ts';
 
 /** What git says of a credential, or a secret holds of one; see git-credential(1). Text has one character a byte. */
 export interface Attributes {
-  /** All but the secret ones, by name; of a name that stands more than once the last. */
+  /** Those that are no secret, by name. */
   readonly plain: ReadonlyMap<string, string>;
   /** The secret ones, as parts of the bytes that were read. */
   readonly secret: ReadonlyMap<string, Uint8Array>;
@@ -10,15 +10,23 @@ export interface Attributes {
 
 /** Their values are never made a text of. */
 const secretNames: ReadonlySet<string> = new Set(['password', 'oauth_refresh_token']);
+const plainNames: ReadonlySet<string> = new Set([
+  'protocol',
+  'host',
+  'path',
+  'username',
+  'password_expiry_utc',
+]);
 
 const lineFeed = 0x0a;
 const equals = 0x3d;
 const hasControl = (bytes: Uint8Array): boolean => bytes.some((byte) => byte < 0x20 || byte === 0x7f);
 
 /**
- * The attributes in lines of `name=value`, up to an empty line or the end. Those with more than one value, whose names
- * end in `[]`, are left out: they are of no use here. Throws BAD_REQUEST for anything else, and for a control character
- * in a value: it could end a line that git or we write later.
+ * The attributes in lines of `name=value`, up to an empty line or the end. Those of other names are of no use here, and
+ * left out. Throws BAD_REQUEST for anything else, for a control character in a value, which could end a line that git or
+ * we write later, and for one that stands twice: so a URL with a newline makes an old git name another host
+ * (CVE-2020-5260).
  */
 export function attributesIn(bytes: Uint8Array, where: string): Attributes {
   const plain = new Map<string, string>();
@@ -33,9 +41,12 @@ export function attributesIn(bytes: Uint8Array, where: string): Attributes {
     if (at <= 0) throw new HushError('BAD_REQUEST', `a line of ${where} is not NAME=VALUE`, noHint);
     const name = textOf(line.subarray(0, at));
     const value = line.subarray(at + 1);
-    if (name.endsWith('[]')) continue;
+    if (!secretNames.has(name) && !plainNames.has(name)) continue;
     if (hasControl(value)) {
-      throw new HushError('BAD_REQUEST', `a value of ${where} has a control character`, noHint);
+      throw new HushError('BAD_REQUEST', `the ${name} of ${where} has a control character`, noHint);
+    }
+    if (secret.has(name) || plain.has(name)) {
+      throw new HushError('BAD_REQUEST', `the ${name} of ${where} stands there twice`, noHint);
     }
     if (secretNames.has(name)) secret.set(name, value);
     else plain.set(name, textOf(value));

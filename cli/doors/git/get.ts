@@ -3,8 +3,8 @@ import { withDaemonAlone, type Daemon } from '../../daemon.ts';
 import type { Output } from '../../output.ts';
 import type { HelperLine } from '../helper.ts';
 import { linesOf, type Attributes } from './attributes.ts';
-import { keptIn } from './kept.ts';
-import { nameOf, placeOf, type Place } from './name.ts';
+import { keptOf } from './kept.ts';
+import { placeOf, type Place } from './name.ts';
 import { readIfThere } from '../reading.ts';
 
 type Lines = Uint8Array<ArrayBuffer>;
@@ -25,7 +25,7 @@ export async function get(asked: Attributes, line: HelperLine, output: Output): 
   }
 }
 
-/** The credential of the user whom git names, or of the one that was kept first. */
+/** The credential of the user whom git names, or of the one who has the name of the place. */
 async function keptLines(
   daemon: Daemon,
   place: Place,
@@ -33,21 +33,14 @@ async function keptLines(
   line: HelperLine,
 ): Promise<Lines | undefined> {
   const user = plain.get('username');
-  for (const name of user === undefined ? [nameOf(place)] : [nameOf(place, user), nameOf(place)]) {
-    const kept = await keptIn(daemon, line.target(name), place);
-    if (kept === undefined) continue;
-    try {
-      const { plain: own, secret } = kept.attributes;
-      const username = own.get('username') ?? user;
-      if (user !== undefined && username !== user) continue;
-      return linesOf([
-        ...(username === undefined ? [] : [['username', username] as const]),
-        ...secret,
-        ...expiryLine(kept.expiresAt),
-      ]);
-    } finally {
-      kept.wipe();
-    }
+  for await (const { kept } of keptOf(user, place, daemon, line)) {
+    const { plain: own, secret } = kept.attributes;
+    const username = own.get('username') ?? user;
+    return linesOf([
+      ...(username === undefined ? [] : [['username', username] as const]),
+      ...secret,
+      ...expiryLine(kept.expiresAt),
+    ]);
   }
   return undefined;
 }

@@ -1,9 +1,10 @@
 import { HushError } from '../../../protocol/errors.ts';
 import type { Daemon } from '../../daemon.ts';
 import type { Target } from '../../target.ts';
+import type { HelperLine } from '../helper.ts';
 import { readIfThere } from '../reading.ts';
 import { attributesIn, type Attributes } from './attributes.ts';
-import { placeOf, type Place } from './name.ts';
+import { nameOf, placeOf, type Place } from './name.ts';
 
 /** A credential that is kept: its value's lines, and when git is to ask for another. */
 export interface Kept {
@@ -41,6 +42,43 @@ export async function keptIn(daemon: Daemon, target: Target, place: Place): Prom
     throw error;
   }
 }
+
+/**
+ * The credentials that are kept of a user at a place, or of whoever has its name where git names no user. Each is wiped
+ * when the next is asked for. A secret that is refused hides none that is not: then its error comes last. Throws what
+ * `keptIn` throws.
+ */
+export async function* keptOf(
+  user: string | undefined,
+  place: Place,
+  daemon: Daemon,
+  line: HelperLine,
+): AsyncGenerator<{ readonly target: Target; readonly kept: Kept }, void> {
+  const names = [nameOf(place), ...(user === undefined ? [] : [nameOf(place, user)])];
+  let refusal: HushError | undefined;
+  for (const name of names) {
+    const target = line.target(name);
+    try {
+      const kept = await keptIn(daemon, target, place);
+      if (kept === undefined) continue;
+      try {
+        if (isOf(user, kept)) yield { target, kept };
+      } finally {
+        kept.wipe();
+      }
+    } catch (error) {
+      if (!(error instanceof HushError && ofOneSecret.includes(error.code))) throw error;
+      refusal ??= error;
+    }
+  }
+  if (refusal !== undefined) throw refusal;
+}
+
+const ofOneSecret: readonly string[] = ['ACCESS_DENIED', 'BAD_REQUEST', 'CONFLICT'];
+
+/** Whether a credential is that of the user, undefined being anybody; one that names no user is everybody's. */
+export const isOf = (user: string | undefined, { attributes }: Kept): boolean =>
+  user === undefined || (attributes.plain.get('username') ?? user) === user;
 
 const isSame = (one: Place, other: Place): boolean =>
   one.protocol === other.protocol && one.host === other.host && one.path === other.path;

@@ -1,7 +1,7 @@
 import { withDaemonAlone } from '../../daemon.ts';
 import type { HelperLine } from '../helper.ts';
 import { linesOf, type Attributes } from './attributes.ts';
-import { isSamePassword, keptIn, type Kept } from './kept.ts';
+import { isOf, isSamePassword, keptIn, type Kept } from './kept.ts';
 import { nameOf, placeOf } from './name.ts';
 
 /**
@@ -20,13 +20,12 @@ export async function store(told: Attributes, line: HelperLine): Promise<void> {
     let target = line.target(nameOf(place));
     let kept = await keptIn(daemon, target, place);
     try {
-      const owner = kept?.attributes.plain.get('username');
-      if (owner !== undefined && owner !== username) {
-        kept?.wipe();
+      if (kept !== undefined && !isOf(username, kept)) {
+        kept.wipe();
         target = line.target(nameOf(place, username));
         kept = await keptIn(daemon, target, place);
       }
-      if (kept !== undefined && isSame(kept, told, expiresAt)) return;
+      if (kept !== undefined && holds(kept, told, expiresAt)) return;
       const value = linesOf([
         ['protocol', place.protocol],
         ['host', place.host],
@@ -49,13 +48,11 @@ export async function store(told: Attributes, line: HelperLine): Promise<void> {
   });
 }
 
-function isSame(kept: Kept, { plain, secret }: Attributes, expiresAt: string | undefined): boolean {
-  const { attributes } = kept;
+/** Whether a user's credential has all that git told. An older git does not tell all that it was given. */
+function holds({ attributes, expiresAt }: Kept, { secret }: Attributes, until: string | undefined): boolean {
   return (
-    attributes.plain.get('username') === plain.get('username') &&
-    attributes.secret.size === secret.size &&
     [...secret].every(([name, value]) => isSamePassword(value, attributes.secret.get(name))) &&
-    secondsOf(kept.expiresAt) === secondsOf(expiresAt)
+    (until === undefined || secondsOf(expiresAt) === secondsOf(until))
   );
 }
 

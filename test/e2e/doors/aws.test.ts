@@ -23,6 +23,7 @@ describe('hush door aws', () => {
         AccessKeyId: 'AKIA',
         SecretAccessKey: 'se/c"ret',
         SessionToken: 'to\u00fcken',
+        AccountId: '123456789012',
         Other: 'x',
       };
       await shell.run(`hush set global/session --expires ${until}`, { input: JSON.stringify(held) });
@@ -36,10 +37,16 @@ describe('hush door aws', () => {
         configFilepath: config,
         filepath: join(shell.home, '.aws', 'credentials'),
       });
-      const { accessKeyId, secretAccessKey, sessionToken, expiration } = await provider();
+      const { accessKeyId, secretAccessKey, sessionToken, accountId, expiration } = await provider();
       assert.deepEqual(
-        { accessKeyId, secretAccessKey, sessionToken, expiration: expiration?.toISOString() },
-        { accessKeyId: 'AKIA', secretAccessKey: 'se/c"ret', sessionToken: 'to\u00fcken', expiration: until },
+        { accessKeyId, secretAccessKey, sessionToken, accountId, expiration: expiration?.toISOString() },
+        {
+          accessKeyId: 'AKIA',
+          secretAccessKey: 'se/c"ret',
+          sessionToken: 'to\u00fcken',
+          accountId: '123456789012',
+          expiration: until,
+        },
       );
     });
 
@@ -47,11 +54,14 @@ describe('hush door aws', () => {
       for (const [held, code, said] of [
         ['garbage', 2, 'global/wrong is not one JSON object of texts'],
         ['{"AccessKeyId":"a"}', 2, 'global/wrong has no SecretAccessKey'],
-        [
-          '{"AccessKeyId":"a","SecretAccessKey":"b","Expiration":"soon"}',
-          2,
-          'the Expiration in global/wrong is no time',
-        ],
+        ...['soon', '2099'].map(
+          (time) =>
+            [
+              `{"AccessKeyId":"a","SecretAccessKey":"b","Expiration":"${time}"}`,
+              2,
+              'the Expiration in global/wrong is no time',
+            ] as const,
+        ),
         [
           '{"AccessKeyId":"a","SecretAccessKey":"b","Expiration":"2020-01-01T00:00:00Z"}',
           10,

@@ -113,6 +113,7 @@ describe('docker-credential-hush', () => {
             '{"ServerURL":"a\\ud800","Username":"u","Secret":"s"}',
             'that is not the name of a server\n',
           ],
+          ['store', '{"ServerURL":" a","Username":"u","Secret":"s"}', 'that is not the name of a server\n'],
           ['jump', '', 'docker asks for get, store, erase, list or version\n'],
         ];
         for (const [word, input, said] of wrong) {
@@ -137,6 +138,8 @@ describe('docker-credential-hush', () => {
         `hush copy ${(await run('hush list --prefix pr:logins/docker.https')).stdout.trim()} pr:logins/docker.evil`,
       );
       const evil = await helper(['get'], 'evil');
+      const { stdout: listed } = await helper(['list'], '');
+      assert.equal(listed, `{${JSON.stringify(server)}:"u\u00fc"}\n`);
       assert.deepEqual(
         [evil.code, evil.stdout.split(' (')[0]],
         [1, 'the secret holds a credential for another server'],

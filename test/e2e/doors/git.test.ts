@@ -148,13 +148,58 @@ describe('git-credential-hush', () => {
     const helper = (words: readonly string[], input: string | Uint8Array, options?: { isDeaf: boolean }) =>
       ask(shell, 'git-credential-hush', words, input, options);
 
+    await t.test('who takes over the name of a place signs in with what they typed last', async () => {
+      const at = (user: string, password: string): string =>
+        `protocol=https\nhost=three.example\nusername=${user}\npassword=${password}\n`;
+      for (const [action, user, password] of [
+        ['store', 'carol', 'of carol'],
+        ['store', 'dave', 'old'],
+        ['erase', 'carol', 'of carol'],
+        ['store', 'dave', 'new'],
+      ] as const) {
+        assert.deepEqual(await helper([action], at(user, password)), { code: 0, stdout: '', stderr: '' });
+      }
+      for (const asked of ['protocol=https\nhost=three.example\n', at('dave', 'x')]) {
+        assert.equal((await helper(['get'], asked)).stdout, 'username=dave\npassword=new\n');
+      }
+    });
+
+    await t.test(
+      "a credential that a person wrote is anybody's, and stays as it is until it fails",
+      async () => {
+        const at = (user: string): string => `protocol=https\nhost=four.example\nusername=${user}\n`;
+        const kept = 'password=token\noauth_refresh_token=r\n';
+        await shell.run('hush set pr:logins/git.four.example --expires 1h', { input: kept });
+        assert.match((await helper(['get'], at('dave'))).stdout, /^username=dave\npassword=token\n/);
+        // An older git tells less than it was given.
+        await helper(['store'], `${at('dave')}password=token\n`);
+        assert.match((await helper(['get'], at('erin'))).stdout, /^username=erin\n[^]*password_expiry_utc=/);
+        assert.equal((await shell.run('hush get pr:logins/git.four.example --reveal')).stdout, kept);
+        await helper(['erase'], `${at('erin')}password=another\n`);
+        assert.notEqual((await helper(['get'], at('erin'))).stdout, '');
+        await helper(['erase'], `${at('erin')}password=token\n`);
+        assert.equal((await helper(['get'], at('erin'))).stdout, '');
+      },
+    );
+
+    await t.test('a secret that is refused hides none that is not', async () => {
+      await run(
+        'echo garbage | hush set pr:logins/git.five.example; echo password=p | hush set pr:logins/git.five.example_udave',
+      );
+      const at = (user: string): string => `protocol=https\nhost=five.example\nusername=${user}\n`;
+      assert.equal((await helper(['get'], at('dave'))).stdout, 'username=dave\npassword=p\n');
+      const other = await helper(['get'], at('erin'));
+      assert.deepEqual([other.code, other.stdout], [2, '']);
+      assert.match(other.stderr, /^hush: error: a line of pr:logins\/git\.five\.example is not NAME=VALUE\n/);
+    });
+
     await t.test('a password that expires is kept as one, and what git may refresh it with too', async () => {
       const until = Math.floor(Date.now() / 1000) + 3600;
       const told = `protocol=https\nhost=oauth.example\nusername=o\npassword=p\noauth_refresh_token=r\npassword_expiry_utc=${until}\n`;
       assert.deepEqual(await helper(['store'], told), { code: 0, stdout: '', stderr: '' });
       const { stdout } = await helper(
         ['get'],
-        'protocol=https\nhost=oauth.example\nwwwauth[]=Bearer\nstate[]=\n\n',
+        'protocol=https\nhost=oauth.example\nwwwauth[]=Bearer\nwwwauth[]=Basic\nstate[]=\ncredential=x\r\n\n',
       );
       assert.deepEqual(lines(stdout), [
         'username=o',
@@ -176,6 +221,11 @@ describe('git-credential-hush', () => {
       for (const host of hosts) {
         const { stdout } = await helper(['get'], `protocol=https\nhost=${host}\n\n`);
         assert.equal(stdout, '', host);
+      }
+      // So an old git lets a URL with a newline in it speak (CVE-2020-5260).
+      for (const name of ['protocol=https', 'host=oauth.example', 'path=']) {
+        const said = await helper(['get'], `protocol=https\nhost=oauth.example\npath=\n${name}\n\n`);
+        assert.deepEqual([said.code, said.stdout], [2, ''], said.stderr);
       }
       const { stdout } = await helper(['get'], 'protocol=https\nhost=OAUTH.Example\n\n');
       assert.match(stdout, /^password=p$/m);
