@@ -8,6 +8,8 @@ export interface ApprovalWait {
   readonly waitMs: number;
   /** Told of each request that is waited for: once, and again when one has ended undecided and another took its place. */
   readonly onWaiting?: (pending: HushError) => void;
+  /** Whether anybody still wants the answer: an approval must not go to who has left. */
+  readonly isWanted?: () => boolean;
 }
 
 /** How long to wait before asking again where the daemon does not say, in milliseconds. */
@@ -15,11 +17,12 @@ const usualPauseMs = 1000;
 
 /**
  * Asks until it is approved, and gives the answer. Rejects with APPROVAL_DENIED when it is refused, with
- * APPROVAL_PENDING when the time is over, and at once with whatever else `ask` rejects with.
+ * APPROVAL_PENDING when the time is over or the answer is not wanted any more, and at once with whatever else `ask`
+ * rejects with.
  */
 export async function whenApproved<Answer>(
   ask: () => Promise<Answer>,
-  { waitMs, onWaiting }: ApprovalWait,
+  { waitMs, onWaiting, isWanted = () => true }: ApprovalWait,
 ): Promise<Answer> {
   const until = now() + waitMs;
   let request: string | undefined;
@@ -33,6 +36,7 @@ export async function whenApproved<Answer>(
       if (error.approval !== request) onWaiting?.(error);
       request = error.approval;
       await delay(pause);
+      if (!isWanted()) throw error;
     }
   }
 }

@@ -61,6 +61,12 @@ export const sendSome = (fd: number, bytes: Uint8Array): Outcome =>
 export const receiveSome = (fd: number, bytes: Uint8Array): Outcome =>
   outcomeOf(recv(fd, bytes, bytes.length, 0));
 
+/** Whether the peer of a connected socket has closed its end, and not only stopped sending. */
+export function hasHungUp(fd: number): boolean {
+  // POLLHUP is told without being asked for.
+  return poll(Int32Array.of(fd, 0), 1, 0) > 0;
+}
+
 /** Waits until there is something to read, or room to write, for so many milliseconds at most. */
 export function waitFor(what: 'input' | 'room', fd: number, milliseconds: number): void {
   // struct pollfd: the descriptor, and in 16 bits each what is waited for and what came.

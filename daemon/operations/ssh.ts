@@ -10,6 +10,8 @@ import { vaultOf } from './vault-of.ts';
 const maxDataBytes = 256 * 1024;
 const usualBits = 3072;
 const usualPage = 100;
+/** What can be wrong with one key alone; anything else, such as INTEGRITY, is for all to hear, and on record. */
+const faultsOfOne: readonly string[] = ['BAD_REQUEST', 'EXPIRED', 'KEY_DESTROYED'];
 
 /** The operations on SSH keys that are secrets of the vault, where the keys stay. */
 export const sshHandlers: Handlers<'ssh.list' | 'ssh.public' | 'ssh.sign' | 'ssh.generate'> = {
@@ -79,13 +81,13 @@ function isShown({ peer }: Context, profile: string, path: string): boolean {
   return peer.allows(profile, { kind: 'key', path });
 }
 
-/** The public half, or why there is none: what is wrong with one key is no reason to show none. */
+/** The public half, or why the secret is no key to sign with: that is no reason to show none of the others. */
 function publicHalfOf({ signing }: Context, vault: Vault, path: SecretPath): PublicHalf | HushError {
   try {
     return signing.publicHalf(vault.get(path).value);
   } catch (error) {
-    if (!(error instanceof HushError) || error.code === 'LOCKED') throw error;
-    return error;
+    if (error instanceof HushError && faultsOfOne.includes(error.code)) return error;
+    throw error;
   }
 }
 

@@ -62,8 +62,8 @@ export function readPrivateKey(text: Uint8Array, arena: SecureArena): PrivateKey
 function parse(bytes: Uint8Array): Omit<PrivateKey, 'wipe'> {
   const file = createSshReader(bytes);
   if (!isSame(file.raw(magic.length), magic)) throw damaged();
-  const cipher = textOf(file.string());
-  const kdf = textOf(file.string());
+  const cipher = file.string();
+  const kdf = file.string();
   const kdfOptions = file.string();
   const keys = file.uint32();
   const publicKey = file.string();
@@ -71,7 +71,7 @@ function parse(bytes: Uint8Array): Omit<PrivateKey, 'wipe'> {
   if (publicKey === undefined || secrets === undefined || kdfOptions === undefined || file.left() !== 0) {
     throw damaged();
   }
-  if (cipher !== 'none' || kdf !== 'none') {
+  if (!spells(cipher, 'none') || !spells(kdf, 'none')) {
     throw new HushError('BAD_REQUEST', 'the value is an SSH key that a passphrase protects', {
       hint: "take the passphrase off with ssh-keygen -p -N '' -f FILE, then hush set it again: the vault protects it",
     });
@@ -88,15 +88,15 @@ function parse(bytes: Uint8Array): Omit<PrivateKey, 'wipe'> {
 }
 
 function numbersIn(list: SshReader): KeyNumbers {
-  const name = textOf(list.string());
-  if (name === names.ed25519) {
+  const name = list.string();
+  if (spells(name, names.ed25519)) {
     const point = list.string();
     const secret = list.string();
     if (point?.length !== seedLength || secret?.length !== 2 * seedLength) throw damaged();
     if (!equalBytes(point, secret.subarray(seedLength))) throw damaged();
     return { type: 'ed25519', point, seed: secret.subarray(0, seedLength) };
   }
-  if (name !== names.rsa) throw foreignKey('it is neither an Ed25519 nor an RSA key');
+  if (!spells(name, names.rsa)) throw foreignKey('it is neither an Ed25519 nor an RSA key');
   const [n, e, d, iqmp, p, q] = Array.from({ length: 6 }, () => list.positive());
   if (!n || !e || !d || !iqmp || !p || !q) throw damaged();
   requireSoundSize(n, e);
@@ -126,7 +126,7 @@ function isPadding(list: SshReader): boolean {
 /** Whether the public key in front is that of the private one. */
 function isPublicHalf(publicKey: Uint8Array, numbers: KeyNumbers): boolean {
   const reader = createSshReader(publicKey);
-  if (textOf(reader.string()) !== names[numbers.type]) return false;
+  if (!spells(reader.string(), names[numbers.type])) return false;
   const parts = numbers.type === 'rsa' ? [numbers.e, numbers.n] : [numbers.point];
   const read = () => (numbers.type === 'rsa' ? reader.positive() : reader.string());
   return parts.every((part) => isSame(read(), part)) && reader.left() === 0;
@@ -135,12 +135,9 @@ function isPublicHalf(publicKey: Uint8Array, numbers: KeyNumbers): boolean {
 const isSame = (found: Uint8Array | undefined, wanted: Uint8Array): boolean =>
   found !== undefined && equalBytes(found, wanted);
 
-/** A name on the wire; '' where it is missing, too long, or no text. */
-function textOf(bytes: Uint8Array | undefined): string {
-  if (bytes === undefined || bytes.length > 64) return '';
-  // A view: what stands there in a malformed key may be no name, and must not stay behind in Buffer's pool.
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
-}
+/** Whether a string on the wire is this name; looked at where it lies, for in a malformed key it may be no name. */
+const spells = (found: Uint8Array | undefined, name: string): boolean =>
+  found?.length === name.length && found.every((byte, index) => byte === name.charCodeAt(index));
 
 /**
  * Writes a private key as openssh-key-v1 without a passphrase into the arena; the caller wipes it. `check` is random: it

@@ -64,8 +64,8 @@ export interface Signing {
   generate(plan: KeyPlan): Promise<MadeKey>;
 }
 
-/** So many RSA signatures may wait: each holds what it is to sign. */
-const mostWaiting = 64;
+/** So many RSA signatures may wait, of all clients: more than one agent has clients, and about a second's worth. */
+const mostWaiting = 256;
 const hashLengths = { 'rsa-sha2-256': 32, 'rsa-sha2-512': 64 } as const;
 
 /** Signing over the arena of the daemon; without OpenSSL's library RSA keys neither sign nor are made. */

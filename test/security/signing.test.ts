@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { createAgent } from '../../cli/doors/ssh-agent/agent.ts';
+import { listKeys } from '../../cli/doors/ssh-agent/keys.ts';
+import { listenForClients } from '../../cli/doors/ssh-agent/listener.ts';
 import { HushError, type HushClient } from '../../client/index.ts';
+import { sshString, sshUint32 } from '../../daemon/signing/wire.ts';
+import { concatBytes } from '../../protocol/bytes.ts';
 import { keygen } from '../signing/keys.ts';
 import { startUnlocked } from '../support/daemon.ts';
 import { recordsIn, utf8 } from './facts.ts';
@@ -75,6 +82,12 @@ test('signing', async (t) => {
   await t.test('what may be read may be signed with, and is shown as `list` shows it', async () => {
     assert.equal(await codeOf(sign(both, 'global/ssh.a')), 'ok');
     assert.deepEqual(await listed(both), { keys: ['global/ssh.prod'], unusable: [] });
+    const { keys, unusable } = await listKeys(both, 'default', ['global/ssh.a', 'global/ssh.rsa']);
+    assert.deepEqual(
+      [keys, unusable].map((these) => these.map(({ path }) => path)),
+      [['global/ssh.a'], ['global/ssh.rsa']],
+      'one that is not granted takes none of the others away',
+    );
   });
 
   await t.test('what is no key, is not there, or is too large to sign is refused by name', async () => {
@@ -131,6 +144,32 @@ test('signing', async (t) => {
     assert.equal(await codeOf(sign(signer, path)), 'APPROVAL_DENIED');
   });
 
+  await t.test('an approval does not go to a client of the agent that has left', async (sub) => {
+    const path = 'global/ssh.prod';
+    const { publicKey } = await both.call('ssh.public', { path });
+    const told = new EventEmitter();
+    const agent = createAgent({
+      daemon: () => Promise.resolve(both),
+      profile: 'default',
+      patterns: [path],
+      waitMs: 60_000,
+      onRefused: (error) => told.emit('refused', error),
+      onWaiting: (error) => told.emit('waiting', error),
+    });
+    const at = { path: join(home.folder, 'agent.sock') };
+    const listener = await listenForClients({ at, answer: agent.answer, onRefused: () => undefined });
+    sub.after(() => listener.close());
+    const asker = connect(at.path);
+    const request = concatBytes(Uint8Array.of(13), sshString(publicKey), sshString(data), sshUint32(0));
+    asker.write(concatBytes(sshUint32(request.length), request));
+    const [{ approval = '' }] = (await once(told, 'waiting')) as [HushError];
+    const refused = once(told, 'refused') as Promise<[HushError]>;
+    asker.destroy();
+    await boss.call('approval.decide', { id: approval, approve: true });
+    assert.equal((await refused)[0].code, 'APPROVAL_PENDING');
+    assert.equal(await codeOf(sign(both, path)), 'ok', 'it is there for who still asks');
+  });
+
   await t.test('each signature is on record with its key, and what was signed is not', () => {
     const { audit } = home.profile();
     const records = recordsIn(audit).filter(
@@ -152,13 +191,13 @@ test('signing', async (t) => {
   });
 
   await t.test('A9: signatures with RSA, however many, let others be served in between', async () => {
-    const mine = Array.from({ length: 40 }, () => sign(signer, 'global/ssh.rsa'));
+    const mine = Array.from({ length: 100 }, () => sign(signer, 'global/ssh.rsa'));
     const theirs = both.call('ssh.public', { path: 'global/ssh.a' });
     await Promise.all([...mine, theirs]);
     const events = recordsIn(home.profile().audit).map(({ event, client }) => `${client} ${event}`);
     const place = events.lastIndexOf('both ssh.public');
     const after = events.slice(place).filter((event) => event === 'signer ssh.sign').length;
-    assert.ok(after > 20, `${after} of 40 signatures came after the other's request`);
+    assert.ok(after > 50, `${after} of 100 signatures came after the other's request`);
   });
 
   await t.test('signatures that wait when the profile is locked are not made', async () => {

@@ -40,7 +40,7 @@ export function defineSshAgent(door: Command, { output, finish }: Session): void
     .option('--generate <path>', 'make a key, keep it there, print its public half, and end')
     .option('--type <type>', 'with --generate: ed25519 (the default) or rsa')
     .option('--bits <bits>', 'with --type rsa: 2048 to 4096 (3072)', bitsOf)
-    .option('--comment <text>', 'with --generate: what the key is called (else its path)')
+    .option('--comment <text>', 'with --generate: what the key is called (else its path)', commentOf)
     .addHelpText('after', examples)
     .action(async (command: readonly string[], options: SshAgentOptions) => {
       const { public: shown, generate, socket } = options;
@@ -82,6 +82,11 @@ function bitsOf(text: string): number {
   const bits = Number(text);
   if (/^\d{4}$/.test(text) && bits >= 2048 && bits <= 4096 && bits % 8 === 0) return bits;
   throw badUsage('--bits is 2048 to 4096, a multiple of 8', 'door ssh-agent');
+}
+
+function commentOf(text: string): string {
+  if (/^\P{Cc}{0,256}$/u.test(text)) return text;
+  throw badUsage('--comment is one line of at most 256 characters', 'door ssh-agent');
 }
 
 function typeOf({ type = 'ed25519', bits }: SshAgentOptions): 'ed25519' | 'rsa' {

@@ -1,19 +1,9 @@
-import { HushError } from '../../../protocol/errors.ts';
 import { newBytes } from '../../../protocol/bytes.ts';
 
 const alphabet = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l';
 const generator = [0x3b6a57b2, 0x26508e6d, 0x1ea119fa, 0x3d4233dd, 0x2a1462b3] as const;
 const checksumLength = 6;
 const separator = 0x31;
-const [leastPrefix, mostPrefix] = [33, 126];
-
-/** What a Bech32 text says. */
-export interface Bech32 {
-  /** In lower case. */
-  readonly prefix: string;
-  /** The caller's to wipe. */
-  readonly data: Uint8Array<ArrayBuffer>;
-}
 
 /**
  * The Bech32 text (BIP-173) of some bytes as lower-case ASCII, without that document's limit of 90 characters, as age has
@@ -36,23 +26,25 @@ export function encodeBech32(prefix: string, data: Uint8Array): Uint8Array<Array
   }
 }
 
-/** The bytes behind a Bech32 text of any length, all in lower or all in upper case. Throws BAD_REQUEST; says nothing of it. */
-export function decodeBech32(text: Uint8Array): Bech32 {
-  const isLower = text.some(isLowerCase);
-  if (isLower && text.some(isUpperCase)) throw notBech32();
+/**
+ * The bytes behind a Bech32 text of any length that begins with `prefix`, which is in lower case: all of the text is in
+ * lower or all in upper case. The caller wipes them. Undefined for any other text, which may be a secret of any kind and so
+ * is looked at where it lies.
+ */
+export function decodeBech32(prefix: string, text: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
+  if (text.some(isLowerCase) && text.some(isUpperCase)) return undefined;
   const at = text.lastIndexOf(separator);
-  if (at < 1 || text.length - at - 1 < checksumLength) throw notBech32();
-  if (text.some((byte) => byte < leastPrefix || byte > mostPrefix)) throw notBech32();
-  const prefix = String.fromCharCode(...text.subarray(0, at)).toLowerCase();
+  if (at !== prefix.length || text.length - at - 1 < checksumLength) return undefined;
+  if (text.subarray(0, at).some((byte, index) => lowered(byte) !== prefix.charCodeAt(index)))
+    return undefined;
   const digits = newBytes(text.length - at - 1);
   try {
     for (let index = 0; index < digits.length; index += 1) {
       const digit = alphabet.indexOf(String.fromCharCode(lowered(text[at + 1 + index] ?? 0)));
-      if (digit < 0) throw notBech32();
+      if (digit < 0) return undefined;
       digits[index] = digit;
     }
-    if (polymod(prefix, digits, 0) !== 1) throw notBech32();
-    return { prefix, data: fromDigits(digits.subarray(0, -checksumLength)) };
+    return polymod(prefix, digits, 0) === 1 ? fromDigits(digits.subarray(0, -checksumLength)) : undefined;
   } finally {
     digits.fill(0);
   }
@@ -67,9 +59,6 @@ export function upperCase(text: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer
 const isLowerCase = (byte: number): boolean => byte >= 0x61 && byte <= 0x7a;
 const isUpperCase = (byte: number): boolean => byte >= 0x41 && byte <= 0x5a;
 const lowered = (byte: number): number => (isUpperCase(byte) ? byte + 32 : byte);
-
-const notBech32 = (): HushError =>
-  new HushError('BAD_REQUEST', 'that is no Bech32 text, or a character of it is mistyped', { hint: '' });
 
 /** The checksum's polynomial over the prefix, the digits and so many zeros. */
 function polymod(prefix: string, digits: Uint8Array, zeros: number): number {
@@ -100,8 +89,8 @@ function toDigits(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return digits;
 }
 
-/** The bytes of digits of five bits; what fills up the last one must be zeros, and less than a digit. */
-function fromDigits(digits: Uint8Array): Uint8Array<ArrayBuffer> {
+/** The bytes of digits of five bits; undefined where what fills up the last one is not zeros, or a whole digit. */
+function fromDigits(digits: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
   const bytes = newBytes(Math.floor((digits.length * 5) / 8));
   let held = 0;
   let bits = 0;
@@ -115,5 +104,5 @@ function fromDigits(digits: Uint8Array): Uint8Array<ArrayBuffer> {
   }
   if (bits < 5 && (held & ((1 << bits) - 1)) === 0) return bytes;
   bytes.fill(0);
-  throw notBech32();
+  return undefined;
 }

@@ -30,7 +30,11 @@ export async function unwrapFileKeys(talk: Conversation): Promise<void> {
     if (type === 'add-identity') identities.push(first);
     if (type !== 'recipient-stanza' || stanzaType === undefined) continue;
     count += 1;
-    if (count > mostStanzas) throw new HushError('TOO_LARGE', 'the file has too many recipients');
+    if (count > mostStanzas) {
+      throw new HushError('TOO_LARGE', `the file has more than ${mostStanzas} recipients`, {
+        hint: 'encrypt it to fewer',
+      });
+    }
     const stanzas = files.get(first) ?? [];
     stanzas.push({ type: stanzaType, args: rest, body });
     files.set(first, stanzas);

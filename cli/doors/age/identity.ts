@@ -1,4 +1,4 @@
-import { keyBytes, newPrivateKey, publicKeyOf } from '../../../noise/x25519.ts';
+import { isUsablePublicKey, keyBytes, newPrivateKey, publicKeyOf } from '../../../noise/x25519.ts';
 import { concatBytes, copyBytes, wipe } from '../../../protocol/bytes.ts';
 import { HushError } from '../../../protocol/errors.ts';
 import { parseReference, type SecretReference } from '../../../protocol/names.ts';
@@ -34,13 +34,14 @@ export function identityText({ reference, publicKey }: VaultIdentity): string {
 
 /** Reads an identity `AGE-PLUGIN-HUSH-1…`. Throws BAD_REQUEST, INVALID_NAME, NEWER_FORMAT. */
 export function parseIdentity(text: string): VaultIdentity {
-  const { prefix, data } = decodeBech32(new TextEncoder().encode(text));
-  if (prefix !== pluginPrefix || data.length <= 1 + keyBytes) throw noIdentity();
+  const data = decodeBech32(pluginPrefix, new TextEncoder().encode(text));
+  if (data === undefined || data.length <= 1 + keyBytes) throw noIdentity();
   if (data[0] !== formatNumber) {
     throw new HushError('NEWER_FORMAT', 'the identity was made by another release of age-plugin-hush');
   }
-  const reference = parseReference(new TextDecoder().decode(data.subarray(1 + keyBytes)));
-  return { reference, publicKey: data.subarray(1, 1 + keyBytes) };
+  const publicKey = data.subarray(1, 1 + keyBytes);
+  if (!isUsablePublicKey(publicKey)) throw noIdentity();
+  return { reference: parseReference(new TextDecoder().decode(data.subarray(1 + keyBytes))), publicKey };
 }
 
 /** A new secret key as age has it, `AGE-SECRET-KEY-1…`, which the caller wipes, and its public key. */
@@ -60,13 +61,9 @@ export function newSecretKey(): { readonly text: Uint8Array<ArrayBuffer>; readon
 export function parseSecretKey(text: Uint8Array): Uint8Array<ArrayBuffer> {
   const [line, another] = linesOf(text).filter((one) => one.length > 0 && one[0] !== hash);
   if (line === undefined || another !== undefined) throw noSecretKey();
-  try {
-    const { prefix, data } = decodeBech32(line);
-    if (prefix === secretKeyPrefix && data.length === keyBytes) return data;
-    wipe(data);
-  } catch (error) {
-    if (!(error instanceof HushError)) throw error;
-  }
+  const key = decodeBech32(secretKeyPrefix, line);
+  if (key?.length === keyBytes) return key;
+  key?.fill(0);
   throw noSecretKey();
 }
 
@@ -85,7 +82,7 @@ function linesOf(text: Uint8Array): Uint8Array[] {
 const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(copyBytes(bytes));
 
 const noIdentity = (): HushError =>
-  new HushError('BAD_REQUEST', 'that is no identity of age-plugin-hush', {
+  new HushError('BAD_REQUEST', 'that is no identity of age-plugin-hush, or a character of it is mistyped', {
     hint: 'hush door age identity PATH',
   });
 

@@ -14,6 +14,7 @@ export interface Stanza {
 /** The longest line that is read; a body has lines of 64. */
 export const longestLine = 16 * 1024;
 
+const startedByAge = 'age starts this program itself: age -d -i FILE';
 const columns = 64;
 const mostBodyLines = 4096;
 const headPattern = /^-> [!-~]+(?: [!-~]+)*$/;
@@ -34,7 +35,7 @@ async function nextLine(lines: Lines): Promise<Uint8Array | undefined> {
     return await lines.next();
   } catch (error) {
     if (!(error instanceof HushError && error.code === 'TOO_LARGE')) throw error;
-    throw new HushError('TOO_LARGE', `a line of the input is longer than ${longestLine} bytes`, { hint: '' });
+    throw tooLong(`a line of the input is longer than ${longestLine} bytes`);
   }
 }
 
@@ -51,7 +52,7 @@ async function readBody(lines: Lines): Promise<Uint8Array> {
       if (part === undefined) throw notAStanza('its body is not base64 in lines of 64');
       parts.push(part);
       if (isLast) return concatBytes(...parts);
-      if (parts.length > mostBodyLines) throw new HushError('TOO_LARGE', 'a stanza is too long');
+      if (parts.length > mostBodyLines) throw tooLong(`a stanza is longer than ${mostBodyLines} lines`);
     }
   } finally {
     wipe(...parts);
@@ -77,5 +78,7 @@ export function stanzaText({ type, args, body }: Stanza): Uint8Array<ArrayBuffer
 
 const notAStanza = (why: string): HushError =>
   new HushError('BAD_REQUEST', `the input is no stanza of age: ${why}`, {
-    hint: 'age starts this program itself: age -d -i FILE',
+    hint: startedByAge,
   });
+
+const tooLong = (what: string): HushError => new HushError('TOO_LARGE', what, { hint: startedByAge });

@@ -2,6 +2,8 @@ import { whenApproved } from '../../../client/approval.ts';
 import type { HushClient } from '../../../client/client.ts';
 import { HushError } from '../../../protocol/errors.ts';
 import type { ParamsOf } from '../../../protocol/operations.ts';
+import { printable } from '../../../protocol/printable.ts';
+import type { Answer } from './conversation.ts';
 import { listKeys, type VaultKey } from './keys.ts';
 import { failure, identitiesMessage, parseRequest, signatureMessage, type AgentRequest } from './messages.ts';
 
@@ -22,7 +24,7 @@ interface AgentParts {
 /** An SSH agent whose keys are in the vault, and stay there. */
 export interface Agent {
   /** The answer to a message of the agent protocol. Never rejects: what is refused is a failure, as agents say it. */
-  answer(message: Uint8Array): Promise<Uint8Array>;
+  readonly answer: Answer;
 }
 
 type Algorithm = ParamsOf<'ssh.sign'>['algorithm'];
@@ -75,25 +77,30 @@ export function createAgent(parts: AgentParts): Agent {
     }
   };
 
-  const sign = async ({ key, data, flags }: Signing): Promise<Uint8Array> => {
+  const sign = async ({ key, data, flags }: Signing, isWanted: () => boolean): Promise<Uint8Array> => {
     const daemon = await parts.daemon();
     const { path, type } = await find(daemon, key);
     const algorithm = type === 'rsa' ? rsaAlgorithm(flags) : undefined;
     const { signature } = await whenApproved(
       () => daemon.call('ssh.sign', { profile, path, data, algorithm }),
-      { waitMs: parts.waitMs, onWaiting: parts.onWaiting },
+      { waitMs: parts.waitMs, onWaiting: parts.onWaiting, isWanted },
     );
     return signatureMessage(signature);
   };
 
-  const answerTo = async (request: AgentRequest | undefined): Promise<Uint8Array> => {
+  const answerTo = async (
+    request: AgentRequest | undefined,
+    isWanted: () => boolean,
+  ): Promise<Uint8Array> => {
     switch (request?.kind) {
       case 'identities': {
         const keys = await look(await parts.daemon());
-        return identitiesMessage(keys.map((key) => ({ ...key, comment: key.comment || key.path })));
+        // Clients print the comment as it comes, and into authorized_keys.
+        const commentOf = ({ comment, path }: VaultKey): string => printable(comment || path);
+        return identitiesMessage(keys.map((key) => ({ ...key, comment: commentOf(key) })));
       }
       case 'sign':
-        return sign(request);
+        return sign(request, isWanted);
       case 'other':
       case undefined:
         return failure;
@@ -101,9 +108,9 @@ export function createAgent(parts: AgentParts): Agent {
   };
 
   return {
-    async answer(message) {
+    async answer(message, isWanted) {
       try {
-        return await answerTo(parseRequest(message));
+        return await answerTo(parseRequest(message), isWanted);
       } catch (error) {
         parts.onRefused(
           error instanceof HushError ? error : new HushError('UNAVAILABLE', undefined, { cause: error }),

@@ -1,11 +1,18 @@
 import type { Socket } from 'node:net';
 import { concatBytes } from '../../../protocol/bytes.ts';
+import { hasHungUp } from '../../../native/stream-socket.ts';
+import { socketFd } from '../../../native/peer-credentials.ts';
 import { sshUint32 } from '../../../daemon/signing/wire.ts';
 import { mostMessageBytes } from './messages.ts';
 
+/**
+ * Gives the answer to a message; both are without their length. `isWanted` tells whether the client is still there. Never
+ * rejects.
+ */
+export type Answer = (message: Uint8Array, isWanted: () => boolean) => Promise<Uint8Array>;
+
 interface Conversation {
-  /** Gives the answer to a message; both are without their length. Never rejects. */
-  readonly answer: (message: Uint8Array) => Promise<Uint8Array>;
+  readonly answer: Answer;
   /** Told when a message has come, and when its answer has gone. */
   readonly onBusy: (isBusy: boolean) => void;
   /** How long a message may take to come once it has begun, and an answer to be read. */
@@ -26,7 +33,7 @@ export async function converse(socket: Socket, { answer, onBusy, patienceMs }: C
   try {
     for await (const message of messagesOf(socket, watch)) {
       onBusy(true);
-      const reply = await answer(message);
+      const reply = await answer(message, () => !socket.destroyed && !hasHungUp(socketFd(socket)));
       watch(true);
       await write(socket, concatBytes(sshUint32(reply.length), reply));
       watch(false);

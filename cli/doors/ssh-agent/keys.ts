@@ -63,14 +63,21 @@ async function* pagesOf(daemon: Daemon, profile: string, pattern: string): Async
   } while (after !== undefined);
 }
 
+/** Why one key cannot be offered, and others can. */
+const faultsOfOne: readonly string[] = [
+  'NOT_FOUND',
+  'BAD_REQUEST',
+  'EXPIRED',
+  'KEY_DESTROYED',
+  'ACCESS_DENIED',
+];
+
 /** One that was asked for by its name, and is missed where it is not there. */
 async function pageOfOne(daemon: Daemon, profile: string, path: string): Promise<VaultKeys> {
   try {
     return { keys: [{ path, ...(await daemon.call('ssh.public', { profile, path })) }], unusable: [] };
   } catch (error) {
-    if (!(error instanceof HushError) || !['NOT_FOUND', 'BAD_REQUEST', 'EXPIRED'].includes(error.code)) {
-      throw error;
-    }
+    if (!(error instanceof HushError && faultsOfOne.includes(error.code))) throw error;
     return { keys: [], unusable: [{ path, message: error.message }] };
   }
 }

@@ -5,13 +5,13 @@ import { checkDirectory } from '../../../daemon/home/safety.ts';
 import { freeSocketPath } from '../../../daemon/socket.ts';
 import { peerCredentials, socketFd } from '../../../native/peer-credentials.ts';
 import { HushError } from '../../../protocol/errors.ts';
-import { converse } from './conversation.ts';
+import { converse, type Answer } from './conversation.ts';
 
 /** Where an agent listens, and what it answers. */
 export interface ListenerParts {
   /** A path in a folder that nobody else can reach, or a socket that listens already. */
   readonly at: { readonly path: string } | { readonly fd: number };
-  readonly answer: (message: Uint8Array) => Promise<Uint8Array>;
+  readonly answer: Answer;
   /** Told of a peer that was sent away. */
   readonly onRefused: (error: HushError) => void;
   readonly patienceMs?: number;
@@ -28,6 +28,7 @@ export interface AgentListener {
 const usualPatienceMs = 10_000;
 const usualMost = 128;
 const backlog = 511;
+const anotherPlace = 'hush door ssh-agent --socket PATH';
 
 /**
  * Listens for clients of the agent: of the own user only, which the kernel tells. Throws EXISTS when somebody listens at
@@ -63,8 +64,8 @@ export async function listenForClients(parts: ListenerParts): Promise<AgentListe
   };
 
   if ('path' in at) {
-    checkDirectory(dirname(at.path));
-    await freeSocketPath(at.path);
+    requireOwnFolder(dirname(at.path));
+    await freeSocketPath(at.path, anotherPlace);
   }
   const server = createServer({ allowHalfOpen: true }, accept);
   await listening(server, at);
@@ -75,6 +76,19 @@ export async function listenForClients(parts: ListenerParts): Promise<AgentListe
       await Promise.all([closed, ...all.values()]);
     },
   };
+}
+
+/** Throws UNSAFE_MODE. The mend is another folder: this one may be anybody's, such as /tmp, and is not to be closed. */
+function requireOwnFolder(folder: string): void {
+  try {
+    checkDirectory(folder);
+  } catch (error) {
+    if (!(error instanceof HushError && error.code === 'UNSAFE_MODE')) throw error;
+    throw new HushError('UNSAFE_MODE', error.message, {
+      hint: `${anotherPlace}, in a folder that is yours alone`,
+      cause: error,
+    });
+  }
 }
 
 async function listening(server: Server, at: ListenerParts['at']): Promise<void> {
@@ -91,7 +105,7 @@ async function listening(server: Server, at: ListenerParts['at']): Promise<void>
       'UNAVAILABLE',
       `cannot listen: ${error instanceof Error ? error.message : 'failed'}`,
       {
-        hint: 'hush door ssh-agent --socket PATH',
+        hint: anotherPlace,
         cause: error,
       },
     );

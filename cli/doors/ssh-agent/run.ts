@@ -6,9 +6,10 @@ import { checkDirectory } from '../../../daemon/home/safety.ts';
 import { takeActivatedSocket } from '../../../native/activation.ts';
 import { setCoreLimitZero } from '../../../native/process.ts';
 import { shellWord } from '../../../protocol/shell-word.ts';
+import { inheritedFrom } from '../../environment/inherited.ts';
+import { startChild } from '../../environment/child.ts';
 import { reportError, type Output } from '../../output.ts';
 import { createAgent } from './agent.ts';
-import { runWithAgent } from './child.ts';
 import { checkPatterns } from './keys.ts';
 import { listenForClients } from './listener.ts';
 
@@ -34,19 +35,19 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   setCoreLimitZero();
   const place = placeFor(options);
   const daemon = lazily(() => connect({ deadlineMs, profile }));
-  const tell = (error: unknown): void => void reportError(error, output.json);
+  const tell = (error: unknown): void => void reportError(error, output.json).catch(goOn);
   const agent = createAgent({
     daemon: daemon.get,
     profile,
     patterns,
     waitMs: options.waitMs,
     onRefused: tell,
-    onWaiting: ({ hint }) => void output.note(`a signature waits: ${hint}`),
+    onWaiting: ({ hint }) => void output.note(`a signature waits: ${hint}`).catch(goOn),
   });
   try {
     const listener = await listenForClients({ at: place.at, answer: agent.answer, onRefused: tell });
     try {
-      if (command.length > 0) return await runWithAgent(command, place.path, tell);
+      if (command.length > 0) return await runWithAgent(command, place.path, output);
       // The shell's words are what ssh-agent prints.
       await output.facts({ socket: place.path }, [
         `SSH_AUTH_SOCK=${shellWord(place.path)}; export SSH_AUTH_SOCK;`,
@@ -61,6 +62,17 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     place.remove();
   }
 }
+
+/** Runs a program that finds the agent at `socket`, and gives its exit code. */
+async function runWithAgent(command: readonly string[], socket: string, output: Output): Promise<number> {
+  const { variables, damaged } = inheritedFrom({ ...process.env, SSH_AGENT_PID: undefined }, false);
+  for (const name of damaged) await output.note(`${name} is not valid UTF-8, and not passed on`);
+  const env = { ...Object.fromEntries(variables), SSH_AUTH_SOCK: socket };
+  return startChild({ command, env }).ended;
+}
+
+/** Whoever is served must not lose the agent because nobody takes what it tells any more. */
+const goOn = (): void => undefined;
 
 interface Place {
   readonly path: string;

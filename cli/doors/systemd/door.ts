@@ -11,10 +11,13 @@ import { placeOf, type Scopes } from './places.ts';
 
 /** The most bytes that systemd takes for one credential (CREDENTIAL_SIZE_MAX). */
 const mostBytes = 1024 * 1024;
-/** How long a peer may leave what it is sent unread, and how long when the door is about to close. */
-const patienceMs = 30_000;
-const lastPatienceMs = 5000;
+/**
+ * How long a peer that is no service manager may leave its refusal unread, and when the door is about to close any peer
+ * what it is sent: longer than the daemon may take to answer.
+ */
+const patienceMs = 45_000;
 const backlog = 511;
+const anotherPlace = 'hush door systemd --socket PATH';
 
 /** What the door is to serve, and where; what it tells must not throw. */
 export interface DoorParts {
@@ -46,7 +49,10 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
   const answer = async (socket: Socket): Promise<void> => {
     try {
       const fd = socketFd(socket);
+      socket.setTimeout(patienceMs);
       const peer = checkManager(fd);
+      // A manager has its own time limit. The part of an answer that it got when we ended it would be the credential.
+      socket.setTimeout(0);
       const wanted = parseAddress(copyBytes(peerAddress(fd)));
       if (wanted === undefined) throw noAddress();
       checkUnit(fd, peer, wanted.unit);
@@ -62,11 +68,10 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
     }
   };
 
-  if ('path' in parts.at) await freeSocketPath(parts.at.path);
+  if ('path' in parts.at) await freeSocketPath(parts.at.path, anotherPlace);
   // systemd ends its own direction before it reads.
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
     socket.on('error', () => undefined);
-    // Set when something is sent: a peer that waits for the daemon must not see an end before that.
     socket.on('timeout', () => socket.destroy());
     open.add(socket);
     socket.once('close', () => open.delete(socket));
@@ -85,7 +90,7 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
       'UNAVAILABLE',
       `cannot listen: ${error instanceof Error ? error.message : 'failed'}`,
       {
-        hint: 'hush door systemd --socket PATH',
+        hint: anotherPlace,
         cause: error,
       },
     );
@@ -96,7 +101,7 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
   return {
     async close() {
       server.close();
-      for (const socket of open) if (socket.timeout !== undefined) socket.setTimeout(lastPatienceMs);
+      for (const socket of open) socket.setTimeout(patienceMs);
       await Promise.all(answering);
     },
   };
@@ -112,8 +117,7 @@ async function serve(
     const { text: path } = placeOf(wanted, scopes);
     const value = await valueAt(profile, path);
     try {
-      if (value.byteLength > mostBytes)
-        throw new HushError('TOO_LARGE', 'it is larger than the 1 MiB that systemd takes');
+      if (value.byteLength > mostBytes) throw tooLarge();
       await send(socket, value);
       onServed(wanted, path);
     } finally {
@@ -144,12 +148,16 @@ function send(socket: Socket, bytes: Uint8Array): Promise<void> {
       failed();
       return;
     }
-    socket.setTimeout(patienceMs);
     socket.once('finish', resolve);
     socket.once('close', failed);
     socket.end(bytes);
   });
 }
+
+const tooLarge = (): HushError =>
+  new HushError('TOO_LARGE', 'it is larger than the 1 MiB that systemd takes', {
+    hint: 'cut it into several credentials',
+  });
 
 const noAddress = (): HushError =>
   new HushError('BAD_REQUEST', 'a peer asked without the address that systemd gives itself', {

@@ -1,5 +1,6 @@
 import { HushError } from '../../../protocol/errors.ts';
 import { parseSecretPath, type SecretPath } from '../../../protocol/names.ts';
+import { shellWord } from '../../../protocol/shell-word.ts';
 import type { Wanted } from './address.ts';
 
 /** The scopes that the operator has given to units by name. */
@@ -11,12 +12,14 @@ export type Scopes = ReadonlyMap<string, string>;
  * such as the `@` of an instance.
  */
 export function placeOf({ unit, credential }: Wanted, scopes: Scopes): SecretPath {
-  const given = scopes.get(unit);
+  const scope = scopes.get(unit) ?? `pr:${unit}`;
   try {
-    return parseSecretPath(`${given ?? `pr:${unit}`}/${credential}`);
+    return parseSecretPath(`${scope}/${credential}`);
   } catch (error) {
     throw new HushError('INVALID_NAME', 'no secret can have that name', {
-      hint: given === undefined ? `hush door systemd --map ${unit}=pr:NAME` : 'rename the credential',
+      hint: isScope(scope)
+        ? 'rename the credential'
+        : `hush door systemd --map ${shellWord(`${unit}=pr:NAME`)}`,
       cause: error,
     });
   }

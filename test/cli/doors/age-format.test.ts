@@ -140,7 +140,14 @@ describe('an identity in the vault', () => {
   test('is refused where it is of another plugin, of a later form, or names no secret', () => {
     const { publicKey } = newSecretKey();
     const identity = identityText({ reference, publicKey });
-    for (const text of ['', 'AGE-PLUGIN-YUBIKEY-1QQPQQ', identity.slice(0, -1), recipientText(publicKey)])
+    const lowOrder = identityText({ reference, publicKey: new Uint8Array(32) });
+    for (const text of [
+      '',
+      'AGE-PLUGIN-YUBIKEY-1QQPQQ',
+      identity.slice(0, -1),
+      recipientText(publicKey),
+      lowOrder,
+    ])
       assert.throws(() => parseIdentity(text), { code: 'BAD_REQUEST' }, text);
   });
 });

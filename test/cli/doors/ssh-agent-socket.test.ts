@@ -122,12 +122,16 @@ describe('the socket of an agent', () => {
   test('is refused in a folder that others can reach, and where somebody listens', async (t) => {
     const { path } = await listen(t);
     const parts = { answer: () => Promise.resolve(Uint8Array.of(5)), onRefused: () => undefined };
-    await assert.rejects(listenForClients({ at: { path }, ...parts }), { code: 'EXISTS' });
+    await assert.rejects(listenForClients({ at: { path }, ...parts }), {
+      code: 'EXISTS',
+      hint: 'hush door ssh-agent --socket PATH',
+    });
     const { folder } = makeHome(t);
     mkdirSync(folder);
     chmodSync(folder, 0o755);
     await assert.rejects(listenForClients({ at: { path: join(folder, 's') }, ...parts }), {
       code: 'UNSAFE_MODE',
+      hint: /^hush door ssh-agent --socket PATH, in a folder/,
     });
   });
 

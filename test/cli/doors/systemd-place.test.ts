@@ -73,6 +73,13 @@ describe('the place of a credential', () => {
     assert.throws(() => placeOf({ unit: 'web@2.service', credential: 'db' }, scopes), {
       code: 'INVALID_NAME',
     });
+    // What is to be typed reaches the door as it is: a shell would take the backslash away.
+    assert.throws(() => placeOf({ unit: 'a\\x2db.service', credential: 'db' }, scopes), {
+      hint: "hush door systemd --map 'a\\x2db.service=pr:NAME'",
+    });
+    assert.throws(() => placeOf({ unit: 'b.service', credential: 'a..b' }, scopes), {
+      hint: 'rename the credential',
+    });
     for (const text of [
       '',
       '=',

@@ -3,14 +3,14 @@ import { spawn } from 'node:child_process';
 import { readFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { stanzaText } from '../../../cli/doors/age/stanza.ts';
 import { openShell, type Shell } from '../../cli/hush.ts';
 import { assertShown, commandsIn, pageOf, sectionOf } from '../../cli/shown.ts';
 import { openUnlocked } from '../../cli/unlocked.ts';
+import { programPath } from '../../support/programs.ts';
 import { passphrase } from '../../support/daemon.ts';
 
-const plugin = fileURLToPath(new URL('../../../bin/age-plugin-hush.js', import.meta.url));
+const plugin = programPath('age-plugin-hush');
 
 /** A shell in which age finds its plugin, as after `npm install -g`. */
 function openWithPlugin(t: TestContext): Shell {
@@ -113,7 +113,7 @@ describe('age-plugin-hush', () => {
           assert.equal(code, 2);
           assert.equal(head, '-> error internal');
           assert.match(body, why);
-          assert.match(stderr, /^hush: error: /);
+          assert.match(stderr, /^hush: error: .*\nhush: hint: age starts this program itself: /);
         }
       },
     );

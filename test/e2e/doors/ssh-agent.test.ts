@@ -6,13 +6,13 @@ import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { assertShown, commandsIn, pageOf, sectionOf } from '../../cli/shown.ts';
 import { openUnlocked } from '../../cli/unlocked.ts';
 import { keygen } from '../../signing/keys.ts';
 import { recordsIn } from '../../security/facts.ts';
+import { programPath } from '../../support/programs.ts';
 
-const hush = fileURLToPath(new URL('../../../bin/hush.js', import.meta.url));
+const hush = programPath('hush');
 const isRoot = process.getuid?.() === 0;
 
 interface Ended {
@@ -201,18 +201,45 @@ test('hush door ssh-agent', async (t) => {
   });
 
   await t.test('a program gets an agent of its own, and its exit code is the one of hush', async () => {
-    const probe = 'ssh-add -l && test -z "$HUSH_MASTER_KEY" && exit 7';
+    const probe = 'ssh-add -l && test -z "$HUSH_MASTER_KEY$HUSH_LEGACY_KEY" && exit 7';
     const line = ['door', 'ssh-agent', '--only', 'global/ssh.new', '--', 'sh', '-c', probe];
     const key = '0'.repeat(64);
     const ended = await run([process.execPath, hush, ...line], {
       HOME: home,
       HUSH_HOME: home,
       HUSH_MASTER_KEY: key,
+      HUSH_LEGACY_KEY: key,
     });
     assert.equal(ended.code, 7, ended.stderr);
     assert.match(ended.stdout, /^256 SHA256:\S+ made-here \(ED25519\)\n$/);
     assert.equal((await shell.run('hush door ssh-agent -- /nowhere/to/be/found')).code, 127);
     assert.equal((await shell.run('hush door ssh-agent -- sh -c kill\t-9\t$$')).code, 137);
+  });
+
+  await t.test('nobody has to take what it tells: it goes on, and with the keys that there are', async () => {
+    const line = ['--only', 'global/ssh.missing', '--only', 'global/ssh.new', '--', 'ssh-add', '-L'];
+    const child = spawn(process.execPath, [hush, 'door', 'ssh-agent', ...line], {
+      env: { PATH: process.env['PATH'], HOME: home, HUSH_HOME: home },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    child.stderr.destroy();
+    let stdout = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    const [code] = (await once(child, 'close')) as [number | null];
+    assert.equal(code, 0);
+    assert.match(stdout, /^ssh-ed25519 \S+ made-here\n$/);
+  });
+
+  await t.test('a comment is one line, whatever somebody has put there', async () => {
+    const { text } = keygen('-t ed25519', 'me\nssh-ed25519 AAAA injected');
+    assert.equal((await shell.run('hush set global/ssh.two-lines', { input: text })).code, 0);
+    const words = ['--only', 'global/ssh.two-lines', '--', 'ssh-add', '-L'];
+    const { stdout } = await run([process.execPath, hush, 'door', 'ssh-agent', ...words], {
+      HOME: home,
+      HUSH_HOME: home,
+    });
+    assert.match(stdout, /^ssh-ed25519 \S+ me\\nssh-ed25519 AAAA injected\n$/);
+    assert.equal((await shell.run('hush delete global/ssh.two-lines')).code, 0);
   });
 
   await t.test('systemd hands over its socket, as the unit in contrib/ has it', async () => {
@@ -264,7 +291,13 @@ test('hush door ssh-agent', async (t) => {
         ...(isRoot ? ['global/ssh.new ok', 'global/ssh.old ok'] : []),
       ],
     );
-    for (const line of ['--only nothing/at/all', '--type rsa', '--public global/a -- ls', '--wait soon'])
+    for (const line of [
+      '--only nothing/at/all',
+      '--type rsa',
+      '--public global/a -- ls',
+      '--wait soon',
+      '--generate global/a --comment two\nlines',
+    ])
       assert.equal((await shell.run(`hush door ssh-agent ${line}`)).code, 2, line);
   });
 });

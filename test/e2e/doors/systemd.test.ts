@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, test, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { programPath } from '../../support/programs.ts';
 import { exitOf, passphraseCredential, startUnlocked, type TestDaemon } from '../../support/daemon.ts';
 import { writeClientKey } from '../../../noise/client-key.ts';
 import { newPrivateKey, publicKeyOf } from '../../../noise/x25519.ts';
@@ -14,7 +14,7 @@ import type { HushClient } from '../../../client/index.ts';
 import { copyBytes } from '../../../protocol/bytes.ts';
 import { noManager, openFolder, runUnits } from './service-manager.ts';
 
-const hush = fileURLToPath(new URL('../../../bin/hush.js', import.meta.url));
+const hush = programPath('hush');
 
 const grants = `
 [profiles.default.grants.door]

@@ -77,6 +77,18 @@ describe('the systemd units in contrib/', () => {
     });
   }
 
+  test('the user of the daemon is in the group that reaches its socket', (t) => {
+    const root = openFolder(t);
+    mkdirSync(join(root, 'etc'));
+    const { status, stderr } = spawnSync(
+      'systemd-sysusers',
+      [`--root=${root}`, join(contrib, 'hushd.sysusers.conf')],
+      { encoding: 'utf8' },
+    );
+    assert.equal(status, 0, stderr);
+    assert.match(readFileSync(join(root, 'etc', 'group'), 'utf8'), /^hush:[^:]*:\d+:hushd$/m);
+  });
+
   test(
     'as they are, the daemon starts by its socket, opens by a credential, and serves a unit through the door',
     { skip: noManager },
@@ -153,7 +165,7 @@ describe('the install guide', () => {
   test('says of each block that is not run here why not', () => {
     const [, ...others] = guide.replace(/^## For one user$[^]*?(?=^## )/m, '').split('```sh\n');
     assert.ok(others.length >= 5);
-    const marks = [...guide.matchAll(/^<!-- not run here: .+ -->\n```sh$/gm)];
+    const marks = [...guide.matchAll(/^_Not run here: .+_\n```sh$/gm)];
     assert.equal(marks.length, others.length);
   });
 
