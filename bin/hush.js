@@ -1,2 +1,2 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --
 require('./start.js').start('hush', 'cli/main', ['get', 'run']);

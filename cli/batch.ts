@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { wipeBinaries } from '../client/bytes.ts';
 import { now as moment } from '../client/clock.ts';
 import { errorOf, HushError } from '../protocol/errors.ts';
 import type { ParamsOf, ResultOf } from '../protocol/operations.ts';
@@ -10,20 +11,25 @@ export type BatchItem = ParamsOf<'batch'>['items'][number];
 /** What became of an item; what is in `ok` has not been looked at. */
 export type Outcome = { readonly ok: Readonly<Record<string, unknown>> } | { readonly error: HushError };
 
-/** So much is sent at a time, far below what any daemon refuses: items, and bytes of values. */
-const most = { items: 100, bytes: 256 * 1024 };
+/** So many items are sent at a time, and bytes of values or handles: far below what any daemon refuses. */
+const usualItems = 100;
+const mostBytes = 256 * 1024;
 /** How long a rate limit is waited out. */
 const patienceMs = 15_000;
 
 /**
- * Asks for all items, a batch at a time, and waits out the rate limit; gives what became of each, in their order.
- * Rejects where the daemon cannot be asked at all.
+ * Asks for all items, `atOnce` of them in a batch, and waits out the rate limit; gives what became of each, in their
+ * order. Rejects where the daemon cannot be asked at all.
  */
-export async function askInBatches(daemon: Daemon, items: readonly BatchItem[]): Promise<Outcome[]> {
+export async function askInBatches(
+  daemon: Daemon,
+  items: readonly BatchItem[],
+  atOnce = usualItems,
+): Promise<Outcome[]> {
   const until = moment() + patienceMs;
   const outcomes = new Map<BatchItem, Outcome>();
   let wanted = items;
-  let size: number = most.items;
+  let size = atOnce;
   while (wanted.length > 0) {
     const now = fitting(wanted.slice(0, size));
     let answers: Outcome[];
@@ -31,9 +37,12 @@ export async function askInBatches(daemon: Daemon, items: readonly BatchItem[]):
       answers = await ask(daemon, now);
     } catch (error) {
       // A daemon may take fewer items at once than is usual.
-      if (!isLimit(error, 'batchItems') || size === 1) throw error;
-      size = Math.ceil(size / 2);
-      continue;
+      if (isLimit(error, 'batchItems') && size > 1) {
+        size = Math.ceil(size / 2);
+        continue;
+      }
+      for (const outcome of outcomes.values()) if ('ok' in outcome) wipeBinaries(outcome.ok);
+      throw error;
     }
     const again: BatchItem[] = [];
     let pauseMs = 0;
@@ -58,11 +67,18 @@ export async function askInBatches(daemon: Daemon, items: readonly BatchItem[]):
 function fitting(items: readonly BatchItem[]): readonly BatchItem[] {
   let bytes = 0;
   const end = items.findIndex(({ params }, index) => {
-    const value = params['value'];
-    bytes += value instanceof Uint8Array ? value.length : 0;
-    return bytes > most.bytes && index > 0;
+    bytes += sizeOf(params);
+    return bytes > mostBytes && index > 0;
   });
   return end < 0 ? items : items.slice(0, end);
+}
+
+/** About the bytes of the value or the handle among the parameters. */
+function sizeOf({ value, handle }: BatchItem['params']): number {
+  if (value instanceof Uint8Array) return value.length;
+  const sealed: unknown =
+    typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'ciphertext') : undefined;
+  return typeof sealed === 'string' ? sealed.length : 0;
 }
 
 const isLimit = (error: unknown, limit: string): boolean =>

@@ -56,7 +56,7 @@ export function createOutput(json: boolean, quiet: boolean = isGiven('--quiet'))
  */
 export async function reportError(error: unknown, json: boolean, profile?: string): Promise<number> {
   if (isBrokenPipe(error)) return brokenPipe;
-  const known = inProfile(error instanceof HushError ? error : unforeseen(error), profile);
+  const known = inProfile(error instanceof HushError ? error : await unforeseen(error), profile);
   await write(standardError, json ? jsonOf(known) : textOf(known, paintFor(process.stderr)));
   return errorTable[known.code].exit;
 }
@@ -101,9 +101,12 @@ function secondsOf(milliseconds: number): string {
   return `${seconds} s`;
 }
 
-function unforeseen(error: unknown): HushError {
+async function unforeseen(error: unknown): Promise<HushError> {
+  const { diskError } = await import('../daemon/home/disk-errors.ts');
   const message = error instanceof Error ? error.message : String(error);
+  const { hint } = diskError('', error);
   return new HushError('UNAVAILABLE', message === '' ? 'something unforeseen went wrong' : message, {
+    hint,
     cause: error,
   });
 }
@@ -117,8 +120,8 @@ function isBrokenPipe(error: unknown): boolean {
  * the process first. Not for commands that write by an `Output` alone: the streams take longer to make than they take.
  */
 export function outliveReaders(): void {
-  process.stdout.on('error', () => undefined);
-  process.stderr.on('error', () => undefined);
+  for (const stream of [process.stdout, process.stderr])
+    if (stream.listenerCount('error') === 0) stream.on('error', () => undefined);
 }
 
 const standardOutput = 1;

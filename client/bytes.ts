@@ -4,7 +4,9 @@ import { copyBytes } from '../protocol/bytes.ts';
 export function withOwnBinaries(value: unknown): unknown {
   if (value instanceof Uint8Array) return copyBytes(value);
   if (typeof value !== 'object' || value === null) return value;
-  for (const [key, item] of Object.entries(value)) {
+  // What was decoded is plain objects and arrays; `for in` makes no array of their entries.
+  for (const key in value) {
+    const item: unknown = Reflect.get(value, key);
     if (typeof item === 'object' && item !== null) Reflect.set(value, key, withOwnBinaries(item));
   }
   return value;

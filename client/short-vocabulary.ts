@@ -127,6 +127,12 @@ const short: Partial<Record<OperationName, Short>> = {
     repeatable: true,
     profiled: true,
   },
+  'secret.paths': {
+    accepts: exactly({ profile: isProfile }, { prefix: isPath, after: isText(0, 256), limit: isLimit }),
+    read: fields({ paths: arrayOf(isPath) }, { next: isTime }),
+    repeatable: true,
+    profiled: true,
+  },
   batch: {
     accepts: exactly({ items: arrayOf(exactly({ op: isText(0, 64), params: isRecord }), 1, 100_000) }),
     read: (result) => {

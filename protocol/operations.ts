@@ -443,6 +443,19 @@ export const operations = {
     subject: (params) => params.prefix,
     batchable: true,
   }),
+  'secret.paths': operation({
+    params: z.strictObject({
+      profile,
+      prefix: path.optional(),
+      /** The `next` of the page before. */
+      after: z.string().max(256).optional(),
+      limit: z.number().int().min(1).max(1000).optional(),
+    }),
+    result: z.object({ paths: z.array(path), next: z.string().optional() }),
+    needs: () => [{ kind: 'listing' }],
+    subject: (params) => params.prefix,
+    batchable: true,
+  }),
   'ssh.list': operation({
     params: z.strictObject({
       profile,

@@ -7,7 +7,7 @@ import { addVariableOptions, selectionOf, type VariableOptions } from '../enviro
 import { reportProblems } from '../environment/problems.ts';
 import { environmentFault, textOfValue } from '../environment/value-text.ts';
 import { resolveVariables, type Variables, type VariableSources } from '../environment/variables.ts';
-import { outliveReaders, type Output } from '../output.ts';
+import type { Output } from '../output.ts';
 import { badUsage } from '../usage.ts';
 
 interface RunOptions extends VariableOptions {
@@ -42,7 +42,7 @@ export const define: Define = (command, { output, finish }) => {
           return resolveVariables(daemon, sources);
         });
       // The first while the daemon looks for names, the second while it reads values.
-      let current = await read([loadStreams, () => [loadSpawn, outliveReaders].forEach((load) => load())]);
+      let current = await read([loadStreams, loadSpawn]);
       if (current.problems.length > 0) {
         finish(reportProblems(current.problems, 'the command was not started', output.json));
         return;

@@ -79,7 +79,8 @@ export function createAutomaton(patterns: readonly Pattern[]): Automaton {
 
   const patternAt = (state: number): Pattern | undefined => patterns[(pattern[state] ?? 0) - 1];
   const lengths = numbers(size);
-  for (let state = 0; state < size; state += 1) lengths[state] = patternAt(state)?.bytes.length ?? 0;
+  const lengthOf = Int32Array.from([0, ...patterns.map(({ bytes }) => bytes.length)]);
+  for (let state = 0; state < size; state += 1) lengths[state] = lengthOf[pattern[state] ?? 0] ?? 0;
 
   return {
     step,
@@ -90,6 +91,7 @@ export function createAutomaton(patterns: readonly Pattern[]): Automaton {
     wipe() {
       byteOf.fill(0);
       edges.wipe();
+      for (const { bytes } of patterns) bytes.fill(0);
     },
   };
 }

@@ -1,10 +1,10 @@
 import type * as childProcess from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { pipe } from '../../native/descriptors.ts';
 import { printable } from '../../protocol/printable.ts';
+import { outliveReaders } from '../output.ts';
 import { passSignals } from './signals.ts';
 import type { Masker } from './masker.ts';
 
@@ -22,6 +22,8 @@ export interface Child {
   readonly ended: Promise<number>;
   /** Asks it to end (SIGTERM). */
   terminate(): void;
+  /** The signals that have come to us for it, since this was asked last. */
+  signals(): ReadonlySet<NodeJS.Signals>;
 }
 
 /** As shells have it: there is such a program but it cannot be run, there is none. */
@@ -36,46 +38,48 @@ export const loadSpawn = (): typeof childProcess => process.getBuiltinModule('no
 /** Loads the larger part of that. */
 export const loadStreams = (): void => void process.getBuiltinModule('node:net');
 
-/** Starts the child. Signals that reach us reach it, until it has ended. */
+/**
+ * Starts the child. Signals that reach us reach it, until it has ended: they are ours again where its output goes on, in the
+ * hands of what it has left behind.
+ */
 export function startChild({ command, env, masker }: ChildOptions): Child {
   const [file = '', ...args] = command;
-  const pipes = masker === undefined ? [] : [openPipe(process.stdout), openPipe(process.stderr)];
+  const pipes = masker === undefined ? [] : [pipe(), pipe()];
   const [output = 'inherit', errors = 'inherit'] = pipes.map(({ writeEnd }) => writeEnd);
   // A signal that came before there was somebody to pass it on would leave the child behind.
   const started: childProcess.ChildProcess[] = [];
   const kill = (signal: NodeJS.Signals): void => void started[0]?.kill(signal);
-  const stop = passSignals(kill);
-  const child = loadSpawn().spawn(file, args, { env, stdio: ['inherit', output, errors] });
-  started.push(child);
-  const exited = exitOf(child, file);
-  const copied = pipes.map(({ writeEnd, source, target }) => {
+  let came = new Set<NodeJS.Signals>();
+  const stop = passSignals(kill, (signal) => void came.add(signal));
+  const start = (): childProcess.ChildProcess => {
+    const child = loadSpawn().spawn(file, args, { env, stdio: ['inherit', output, errors] });
+    started.push(child);
+    return child;
+  };
+  const exited = exitOf(start, file).finally(stop);
+  // Our own streams take milliseconds to make: the child runs by now.
+  if (masker !== undefined) outliveReaders();
+  const copied = pipes.map(({ readEnd, writeEnd }, index) => {
     closeSync(writeEnd);
-    return copy(source, target, masker);
+    return copy(readEnd, index === 0 ? process.stdout : process.stderr, masker);
   });
   const ended = Promise.all([exited, ...copied]).then(([code]) => code);
-  return { ended: ended.finally(stop), terminate: () => kill('SIGTERM') };
+  const signals = (): ReadonlySet<NodeJS.Signals> => {
+    const latest = came;
+    came = new Set();
+    return latest;
+  };
+  return { ended, terminate: () => kill('SIGTERM'), signals };
 }
 
-/** A way for output through us. Node's own would be sockets, which programs cannot open as /dev/stdout. */
-interface Pipe {
-  readonly writeEnd: number;
-  readonly source: Socket;
-  readonly target: NodeJS.WriteStream;
-}
-
-function openPipe(target: NodeJS.WriteStream): Pipe {
-  const net = process.getBuiltinModule('node:net');
-  const { readEnd, writeEnd } = pipe();
-  return { writeEnd, source: new net.Socket({ fd: readEnd, readable: true, writable: false }), target };
-}
-
-async function exitOf(child: childProcess.ChildProcess, file: string): Promise<number> {
+async function exitOf(start: () => childProcess.ChildProcess, file: string): Promise<number> {
   try {
-    // The event has an exit code, or the signal that ended the child.
-    const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+    // Some faults are thrown at once. The event has an exit code, or the signal that ended the child.
+    const [code, signal] = (await once(start(), 'exit')) as [number | null, NodeJS.Signals | null];
     return code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    const told = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    const code = file === '' ? 'ENOENT' : told;
     process.stderr.write(`hush: error: cannot run ${printable(file)}: ${reasonOf(code)}\n`);
     return code === 'ENOENT' ? notFound : notRunnable;
   }
@@ -84,16 +88,19 @@ async function exitOf(child: childProcess.ChildProcess, file: string): Promise<n
 function reasonOf(code: string): string {
   if (code === 'ENOENT') return 'there is no such program';
   if (code === 'EACCES') return 'it may not be run';
+  if (code === 'ENOTDIR') return 'its path leads through a file that is no folder';
   if (code === 'E2BIG') return 'its arguments and variables are together larger than the system allows';
   return code;
 }
 
 /** Copies the child's output to ours, masked; ends quietly when nobody reads ours any more, as the child then will. */
 async function copy(
-  source: Socket,
+  readEnd: number,
   target: NodeJS.WriteStream,
   open: (() => Masker) | undefined,
 ): Promise<void> {
+  const net = process.getBuiltinModule('node:net');
+  const source = new net.Socket({ fd: readEnd, readable: true, writable: false });
   let masker: Masker | undefined;
   try {
     for await (const chunk of source) {
@@ -107,6 +114,8 @@ async function copy(
     if (code === 'EPIPE') return;
     process.stderr.write(`hush: error: cannot write the output of the command: ${code}\n`);
   } finally {
+    // It wipes what it has held back.
+    masker?.end();
     source.destroy();
   }
 }

@@ -1,4 +1,5 @@
-import { isText, textOfValue } from './value-text.ts';
+import { concatBytes } from '../../protocol/bytes.ts';
+import { bufferOf, isText, textOfValue } from './value-text.ts';
 
 /** Shorter values, and shorter lines of values, are found everywhere: they are not masked. */
 export const leastMaskedBytes = 4;
@@ -6,35 +7,79 @@ export const leastMaskedBytes = 4;
 /** In larger values only the bytes themselves and their lines are looked for. */
 const mostEncodedBytes = 4096;
 
+/** Where base64 is cut into lines: by MIME and coreutils, by PEM and OpenSSL. */
+const base64Lines = [76, 64];
+
 /**
  * The byte strings by which a value shows in output: itself, its lines without the blanks around them, and what JSON,
- * URLs, base64 and hex make of it. Each has at least 4 bytes; a value that is shorter has none.
+ * URLs, shells, base64 and hex make of it, with the line feed at its end or without. Each has at least 4 bytes; a value
+ * that is shorter has none.
  */
 export function maskedForms(value: Uint8Array): Uint8Array[] {
   if (value.length < leastMaskedBytes) return [];
-  const forms: Uint8Array[] = [value, ...linesOf(value)];
-  if (value.length <= mostEncodedBytes) forms.push(...encodedForms(value).map((text) => Buffer.from(text)));
-  return forms.filter(({ length }) => length >= leastMaskedBytes);
+  const lines = linesOf(value);
+  const wholes = lines.length === 1 ? [value, ...lines] : [value];
+  const encoded = wholes.filter(({ length }) => length <= mostEncodedBytes).flatMap(encodedForms);
+  return [value, ...lines, ...new Set(encoded)]
+    .map((form) => (typeof form === 'string' ? Buffer.from(form) : form))
+    .filter(({ length }) => length >= leastMaskedBytes);
 }
 
 function linesOf(value: Uint8Array): Uint8Array[] {
   if (!value.includes(0x0a) && !value.includes(0x0d)) return [];
-  return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  return bufferOf(value)
     .toString('latin1')
     .split(/[\r\n]+/)
-    .map((line) => Buffer.from(line.replace(/^[ \t]+|[ \t]+$/g, ''), 'latin1'));
+    .map((line) => Buffer.from(line.replace(/^[ \t]+|[ \t]+$/g, ''), 'latin1'))
+    .filter(({ length }) => length > 0);
 }
 
 function encodedForms(value: Uint8Array): string[] {
-  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  const bytes = bufferOf(value);
   const hex = bytes.toString('hex');
-  const forms = [
-    bytes.toString('base64').replace(/=+$/, ''),
-    bytes.toString('base64url'),
-    hex,
-    hex.toUpperCase(),
-  ];
+  const forms = [...base64Forms(bytes), hex, hex.toUpperCase()];
   if (!isText(value)) return forms;
   const text = textOfValue(value);
-  return [...forms, JSON.stringify(text).slice(1, -1), encodeURIComponent(text)];
+  return [...forms, ...jsonForms(text), ...urlForms(text), ...shellForms(text)];
 }
+
+/** By itself, in one line or several; and in the middle of something, as `user:password` is, as far as no neighbour shows. */
+function base64Forms(bytes: Buffer): string[] {
+  const whole = bytes.toString('base64').replace(/=+$/, '');
+  const inside = [0, 1, 2].map((before) => {
+    const text = bufferOf(concatBytes(new Uint8Array(before), bytes)).toString('base64');
+    return text.slice(before && before + 1, Math.floor((8 * (before + bytes.length)) / 6));
+  });
+  const lines = base64Lines.flatMap((length) =>
+    whole.length > length ? (whole.match(new RegExp(`.{1,${length}}`, 'g')) ?? []) : [],
+  );
+  return [whole, ...inside]
+    .flatMap((text) => [text, text.replaceAll('+', '-').replaceAll('/', '_')])
+    .concat(lines);
+}
+
+/** As most write it, as Go does for HTML, PHP for scripts, and Python in ASCII. */
+function jsonForms(text: string): string[] {
+  const json = JSON.stringify(text).slice(1, -1);
+  const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return [
+    json,
+    json.replaceAll(/[<>&]/g, escaped),
+    json.replaceAll('/', '\\/'),
+    json.replaceAll(/[^\0-\x7f]/g, escaped),
+  ];
+}
+
+/** As a part of an address, as scripts and as RFC 3986 write it, and as a field of a form. */
+function urlForms(text: string): string[] {
+  const part = encodeURIComponent(text);
+  const escaped = (unit: string): string => `%${unit.charCodeAt(0).toString(16).toUpperCase()}`;
+  const field = new URLSearchParams([['', text]]).toString().slice(1);
+  return [part, part.replaceAll(/[!'()*]/g, escaped), field];
+}
+
+/** What stands between single quotes in the trace of bash, and in that of other shells. */
+const shellForms = (text: string): string[] => [
+  text.replaceAll("'", String.raw`'\''`),
+  text.replaceAll("'", `'"'"'`),
+];

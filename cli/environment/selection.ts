@@ -46,9 +46,17 @@ export function checkSelection({ scope, only, mappings }: Selection): void {
 /** Whether the selection has to be looked up in the list of secrets. */
 export const needsList = ({ only }: Selection): boolean => only.length === 0 || only.some(isPattern);
 
-/** The names of a scope that the caller may list, in their order. Throws what `secret.list` throws. */
+/** The names of a scope that the caller may list, in their order. Throws what `secret.paths` throws. */
 export async function listNames(daemon: Daemon, profile: ProfileName, scope: string): Promise<string[]> {
-  return (await listVersions(daemon, profile, scope)).map(([name]) => name);
+  const prefix = `${scope}/`;
+  const found: string[] = [];
+  let after: string | undefined;
+  do {
+    const page = await daemon.call('secret.paths', { profile, prefix, limit: 1000, ...(after && { after }) });
+    for (const path of page.paths) found.push(path.slice(prefix.length));
+    after = page.next;
+  } while (after !== undefined);
+  return found.sort();
 }
 
 /** The names of a scope that the caller may list with the version of each, in their order. Reads no value. */

@@ -16,12 +16,16 @@ const passed = [
 const ofTerminal: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGQUIT', 'SIGWINCH', 'SIGTSTP']);
 
 /**
- * Has `pass` called for each signal that the child should get from us, and gives how to end that. What a terminal has sent
+ * Has `came` called for each signal that comes, and `pass` for those that the child should get from us; gives how to end that. What a terminal has sent
  * to the child already is not sent twice: a second Ctrl-C means something else to many programs. At SIGTSTP we stop too,
  * so that the shell sees its job stopped.
  */
-export function passSignals(pass: (signal: NodeJS.Signals) => void): () => void {
+export function passSignals(
+  pass: (signal: NodeJS.Signals) => void,
+  came: (signal: NodeJS.Signals) => void,
+): () => void {
   const onSignal = (signal: NodeJS.Signals): void => {
+    came(signal);
     if (!ofTerminal.has(signal) || !inForeground()) pass(signal);
   };
   const onStop = (): void => {

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { parseEnv } from 'node:util';
 import { isForbiddenVariable } from '../../daemon/forbidden-env.ts';
 import { concatBytes } from '../../protocol/bytes.ts';
 import { HushError } from '../../protocol/errors.ts';
@@ -7,8 +7,10 @@ import type { Daemon } from '../daemon.ts';
 import { readInput } from '../input.ts';
 import { parseEnvFile } from './env-file.ts';
 import { fetchValues } from './fetched-values.ts';
+import { readGivenFile } from './given-file.ts';
 import { problemOf } from './problems.ts';
 import { cutAtReferences, mayHoldReferences } from './text-references.ts';
+import { bufferOf } from './value-text.ts';
 import { referencesOf } from './variables.ts';
 
 /** A file with references: any bytes. */
@@ -34,14 +36,7 @@ const mostBytes = 16 * 1024 * 1024;
 /** Reads a template; `-` is standard input. Throws BAD_REQUEST, TOO_LARGE. */
 export async function readTemplate(path: string): Promise<Template> {
   if (path === '-') return { name: 'standard input', bytes: await readInput(mostBytes) };
-  try {
-    const bytes = readFileSync(path);
-    if (bytes.length <= mostBytes) return { name: path, bytes };
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new HushError('BAD_REQUEST', `cannot read the template: ${reason}`, { hint: 'hush help inject' });
-  }
-  throw new HushError('TOO_LARGE', `the template ${path} has more than ${mostBytes} bytes`, { hint: '' });
+  return { name: path, bytes: readGivenFile(path, 'template', mostBytes) };
 }
 
 /** Puts the values in the places of the references. Where the file is an env file, what is put in stays one value. */
@@ -51,7 +46,7 @@ export async function fillTemplate(
   { input, output }: { readonly input: string; readonly output: string },
 ): Promise<Filled> {
   // One character a byte: whatever the file is, its bytes come back as they were.
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  const text = bufferOf(bytes).toString('latin1');
   const cut = cutAtReferences(text);
   const problems = cut.faults.map(({ line, error }) => problemOf(`${name}, line ${line}`, error));
   const targets = new Map(referencesOf(cut));
@@ -100,16 +95,27 @@ function problemsOfEnvFile(
       return new HushError('FORBIDDEN_ENV', what, { hint: 'give the secret to another variable' });
     });
   if (!isWhole || problems.length > 0) return problems;
-  const after = parseEnvFile(Buffer.from(filled.buffer).toString('latin1')).entries;
-  const differs = before.findIndex(({ name: variable, value }, index) => {
-    const found = after[index];
-    return found?.name !== variable || found.value !== withValues(value, valueOf);
+  const text = bufferOf(filled).toString('latin1');
+  const after = parseEnvFile(text).entries;
+  // Node and the package dotenv end a bare value at `#`, and know other escapes.
+  const [expected, found] = [parseEnv(template), parseEnv(text)];
+  const changed = before.find(({ name: variable, value }, index) => {
+    const ours = after[index];
+    const theirs = expected[variable];
+    return (
+      ours?.name !== variable ||
+      ours.value !== withValues(value, valueOf) ||
+      found[variable] !== (theirs && withValues(theirs, valueOf))
+    );
   });
-  const changed = before[differs] ?? (after.length === before.length ? undefined : before.at(-1));
-  if (changed === undefined) return [];
-  const message = `${name}, line ${changed.line}: the value of ${changed.name} would not be read back as it is`;
+  const isSame = after.length === before.length && Object.keys(found).length === Object.keys(expected).length;
+  if (changed === undefined && isSame) return [];
+  const what =
+    changed === undefined
+      ? `${name}: a value would be read as variables of its own`
+      : `${name}, line ${changed.line}: the value of ${changed.name} would not be read back as it is`;
   return [
-    new HushError('BAD_REQUEST', message, { hint: 'quote the reference, or take hush env --format dotenv' }),
+    new HushError('BAD_REQUEST', what, { hint: 'quote the reference, or take hush env --format dotenv' }),
   ];
 }
 
@@ -119,7 +125,7 @@ function withValues(value: string, valueOf: (reference: string) => Uint8Array | 
     .pieces.map((piece) => {
       if ('text' in piece) return piece.text;
       const bytes = valueOf(piece.reference) ?? new Uint8Array();
-      return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+      return bufferOf(bytes).toString('latin1');
     })
     .join('');
 }

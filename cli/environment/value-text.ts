@@ -4,7 +4,9 @@ import { HushError } from '../../protocol/errors.ts';
 /** The kernel takes no more for one `NAME=value` with its closing NUL (MAX_ARG_STRLEN of Linux: 32 pages). */
 const mostVariableBytes = 128 * 1024;
 
-const bufferOf = (value: Uint8Array): Buffer => Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+/** The value itself, with what buffers can do. */
+export const bufferOf = (value: Uint8Array): Buffer =>
+  Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 
 /** Whether the value is text: valid UTF-8. */
 export const isText = (value: Uint8Array): boolean => isUtf8(value);

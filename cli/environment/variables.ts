@@ -1,15 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { isForbiddenVariable } from '../../daemon/forbidden-env.ts';
 import { concatBytes, wipe } from '../../protocol/bytes.ts';
 import { HushError } from '../../protocol/errors.ts';
 import type { SecretReference } from '../../protocol/names.ts';
 import type { Daemon } from '../daemon.ts';
-import { parseEnvFile } from './env-file.ts';
 import { fetchValues } from './fetched-values.ts';
 import { problemOf } from './problems.ts';
 import { listNames, needsList, selectSecrets, type Selection } from './selection.ts';
 import { cutAtReferences, mayHoldReferences, wholeCut, wholeReference, type Cut } from './text-references.ts';
-import { isText } from './value-text.ts';
 
 /** Where variables come from. */
 export interface VariableSources {
@@ -77,7 +74,15 @@ export async function resolveVariables(daemon: Daemon, sources: VariableSources)
       });
     }
   }
-  for (const assignment of assignmentsOfFiles(envFiles, problems)) add(assignment);
+  if (envFiles.length > 0) {
+    const { readEnvFiles } = await import('./env-files.ts');
+    const files = readEnvFiles(envFiles);
+    problems.push(...files.problems);
+    for (const { name, value, line, path } of files.entries.values()) {
+      const where = `${name} of ${path}, line ${line}`;
+      add({ variable: name, where, cut: cutAtReferences(value), instead: onTheCommand });
+    }
+  }
   for (const [variable, value] of inherited) {
     if (assignments.has(variable) || !mayHoldReferences(value)) continue;
     const where = `${variable} of the environment`;
@@ -155,41 +160,4 @@ const onTheCommand = 'set it for the command itself, without a secret: hush run 
 /** The references of a text, each with where it leads. */
 export function referencesOf({ pieces }: Cut): [string, SecretReference][] {
   return pieces.flatMap((piece) => ('text' in piece ? [] : [[piece.reference, piece.target]]));
-}
-
-/** What env files assign, the last one of a name; what is wrong with a line goes to `problems`. */
-function assignmentsOfFiles(paths: readonly string[], problems: HushError[]): Iterable<Assignment> {
-  const assignments = new Map<string, Assignment>();
-  for (const path of paths) {
-    const { entries, faults } = parseEnvFile(readEnvFile(path));
-    for (const { line, message } of faults) {
-      const hint = 'see "Env files" in docs/operations.md';
-      problems.push(new HushError('BAD_REQUEST', `${path}, line ${line}: ${message}`, { hint }));
-    }
-    for (const { name, value, line } of entries) {
-      const where = `${name} of ${path}, line ${line}`;
-      assignments.set(name, { variable: name, where, cut: cutAtReferences(value), instead: onTheCommand });
-    }
-  }
-  return assignments.values();
-}
-
-/** No env file is larger by intention. */
-const mostFileBytes = 4 * 1024 * 1024;
-
-function readEnvFile(path: string): string {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new HushError('BAD_REQUEST', `cannot read the env file: ${reason}`, { hint: 'hush help run' });
-  }
-  if (bytes.length > mostFileBytes) {
-    throw new HushError('TOO_LARGE', `the env file ${path} has more than ${mostFileBytes} bytes`, {
-      hint: '',
-    });
-  }
-  if (isText(bytes) && !bytes.includes(0)) return bytes.toString('utf8');
-  throw new HushError('BAD_REQUEST', `the env file ${path} is not text in UTF-8`, { hint: 'hush help run' });
 }

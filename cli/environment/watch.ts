@@ -4,22 +4,23 @@ import type { Used } from './variables.ts';
 
 /** Tells whether what a child was given is still what there is. */
 export interface Watch {
-  /** Whether a used value has another version, is gone, or a selected one has come, since it was asked last. Reads no value. */
+  /** Whether a used value has another version, is gone after it was listed, or a selected one has come. Reads no value. */
   changed(daemon: Daemon): Promise<boolean>;
 }
 
 /** A watch over values that were just read, and over what the selection would select. */
 export function createWatch(used: readonly Used[], selection: Selection | undefined): Watch {
-  let known = new Map(used.map(({ target, version }) => [keyOf(target.profile, target.path.text), version]));
+  const known = new Map(
+    used.map(({ target, version }) => [keyOf(target.profile, target.path.text), version]),
+  );
   /** What has been listed: what the caller may not list is not watched. */
-  let listed = new Set<string>();
+  const listed = new Set<string>();
   return {
     async changed(daemon) {
       const now = await versionsNow(daemon, used, selection);
       const differs = [...now].some(([key, version]) => known.get(key) !== version);
-      const gone = [...listed].some((key) => !now.has(key));
-      known = new Map([...known, ...now]);
-      listed = new Set(now.keys());
+      const gone = [...known.keys()].some((key) => listed.has(key) && !now.has(key));
+      for (const key of now.keys()) listed.add(key);
       return differs || gone;
     },
   };
@@ -69,7 +70,7 @@ export async function untilChanged(
   watch: Watch,
   seconds: number,
   signal: AbortSignal,
-  onTrouble: (error: unknown) => void,
+  onTrouble: (error: unknown) => Promise<void>,
 ): Promise<boolean> {
   let troubled = false;
   for (;;) {
@@ -79,7 +80,7 @@ export async function untilChanged(
       if (await withRunningDaemon((daemon) => watch.changed(daemon))) return true;
       troubled = false;
     } catch (error) {
-      if (!troubled) onTrouble(error);
+      if (!troubled) await onTrouble(error);
       troubled = true;
     }
   }

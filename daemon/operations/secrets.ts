@@ -1,5 +1,7 @@
 import { HushError } from '../../protocol/errors.ts';
 import type { SecretPath } from '../../protocol/names.ts';
+import type { ParamsOf } from '../../protocol/operations.ts';
+import type { ListPage } from '../vault/list.ts';
 import type { SecretToSet } from '../vault/secrets.ts';
 import type { CallOf } from './call.ts';
 import type { Answer, Context, Handlers } from './handler.ts';
@@ -15,7 +17,8 @@ type SecretOperation =
   | 'secret.purge'
   | 'secret.rename'
   | 'secret.copy'
-  | 'secret.list';
+  | 'secret.list'
+  | 'secret.paths';
 
 const named = (place: SecretPath | undefined): SecretPath => {
   if (place === undefined) throw new HushError('INVALID_NAME');
@@ -76,14 +79,21 @@ export const secretHandlers: Handlers<SecretOperation> = {
     return { result, commit };
   },
 
-  'secret.list': ({ profile, limit, ...options }, context) => ({
-    result: vaultOf(context, profile).list({
-      ...options,
-      limit: limit ?? 500,
-      visible: (path) => context.peer.mayList(profile, path),
-    }),
-  }),
+  'secret.list': (params, context) => ({ result: listed(params, context) }),
+
+  'secret.paths': (params, context) => {
+    const { entries, ...next } = listed(params, context);
+    return { result: { paths: entries.map(({ path }) => path), ...next } };
+  },
 };
+
+function listed({ profile, limit, ...options }: ParamsOf<'secret.list'>, context: Context): ListPage {
+  return vaultOf(context, profile).list({
+    ...options,
+    limit: limit ?? 500,
+    visible: (path) => context.peer.mayList(profile, path),
+  });
+}
 
 /**
  * Carries out several sets of one profile, which passed the gates and name a secret each, with one commit; answers in

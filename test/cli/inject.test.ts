@@ -20,6 +20,7 @@ describe('hush inject', () => {
     client = await connect({ socket: path('hushd.sock') });
     await client.set('global/db', utf8('p@ss"word'));
     await client.set('global/bytes', new Uint8Array([0, 0xff, 0x0a, 0x0d]));
+    await client.set('global/hash', utf8('what#Node-cuts-off'));
     await client.set('ws:42/key', utf8('line one\nLD_PRELOAD=/tmp/x'));
   });
   after(async () => {
@@ -75,6 +76,14 @@ describe('hush inject', () => {
     const open = await shell.run(`hush inject -i ${path('.env.tpl')} -o ${path('out')}`);
     assert.deepEqual([open.code, existsSync(path('out'))], [2, false]);
     assert.match(open.stderr, /line 2: the value of KEY would not be read back as it is\n/);
+    for (const input of ['# hush://default/ws:42/key\n', 'KEY=hush://default/global/hash\n']) {
+      const hidden = await shell.run(`hush inject -i - -o ${path('out.env')}`, { input });
+      assert.deepEqual([hidden.code, existsSync(path('out.env'))], [2, false], input);
+      assert.match(
+        hidden.stderr,
+        /a value would be read as variables of its own\n|value of KEY would not be read/,
+      );
+    }
     const input = `A=1\nKEY='hush://default/ws:42/key'\nPATH=/bin\n`;
     assert.equal((await shell.run(`hush inject -i - -o ${path('ok.env')}`, { input })).code, 0);
     assert.equal(readFileSync(path('ok.env'), 'utf8'), "A=1\nKEY='line one\nLD_PRELOAD=/tmp/x'\nPATH=/bin\n");

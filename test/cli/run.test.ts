@@ -4,13 +4,15 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { createWatch } from '../../cli/environment/watch.ts';
 import { connect, type HushClient } from '../../client/index.ts';
+import { parseReference } from '../../protocol/names.ts';
 import { openShell, type Shell } from './hush.ts';
 import { assertShown, commandsIn, pageOf, sectionOf } from './shown.ts';
 import { openUnlocked } from './unlocked.ts';
+import { programPath } from '../support/programs.ts';
 
-const program = fileURLToPath(new URL('../../bin/hush.js', import.meta.url));
+const program = programPath('hush');
 const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 
 /** What `env -0` has printed. */
@@ -139,6 +141,28 @@ describe('hush run', () => {
       [126, `hush: error: cannot run ${path('plain')}: it may not be run\n`],
     );
     assert.equal((await shell.run(`hush run -- sh ${script('die.sh', 'kill -KILL $$')}`)).code, 137);
+    const inside = await shell.run(`hush run -- ${path('plain')}/x`);
+    assert.deepEqual(
+      [inside.code, inside.stderr],
+      [126, `hush: error: cannot run ${path('plain')}/x: its path leads through a file that is no folder\n`],
+    );
+    writeFileSync(
+      path('large.env'),
+      Array.from({ length: 20 }, (_, index) => `V${index}=${'x'.repeat(120_000)}\n`).join(''),
+    );
+    const large = await shell.run(`hush run --references-only --env-file ${path('large.env')} -- true`);
+    assert.deepEqual(
+      [large.code, large.stderr],
+      [
+        126,
+        'hush: error: cannot run true: its arguments and variables are together larger than the system allows\n',
+      ],
+    );
+    const nameless = await shell.runScript("hush run -- ''");
+    assert.deepEqual(
+      [nameless.code, nameless.stderr],
+      [127, 'hush: error: cannot run : there is no such program\n'],
+    );
   });
 
   test('what cannot be a variable is told at once, all of it, and nothing starts', async () => {
@@ -187,6 +211,21 @@ describe('hush run', () => {
     for (const name of ['path', 'api-key', 'nul', 'latin1', 'large']) await client.delete(`global/${name}`);
   });
 
+  test('an env file may be a pipe, and has an end', async () => {
+    const piped = await shell.runScript(
+      `echo 'KEY=hush://default/global/api.key' | hush run --references-only --no-masking --env-file /dev/stdin -- printenv KEY`,
+    );
+    assert.deepEqual(piped, { code: 0, stdout: 'k3y-s3cret-value\n', stderr: '' });
+    const endless = await shell.run('hush run --references-only --env-file /dev/zero -- true');
+    assert.deepEqual(
+      [endless.code, endless.stderr],
+      [
+        2,
+        'hush: error: the env file /dev/zero has more than 4194304 bytes\nhush: hint: name a smaller one\n',
+      ],
+    );
+  });
+
   test('a line that means nothing is a usage error', async () => {
     for (const line of [
       'hush run',
@@ -199,7 +238,7 @@ describe('hush run', () => {
 
   /** Starts `hush run` and gives its output as it comes; ended after the test in any case. */
   const start = (t: TestContext, args: readonly string[]) => {
-    const child = spawn(process.execPath, [program, 'run', ...args], {
+    const child = spawn(process.execPath, ['--', program, 'run', ...args], {
       env: { PATH: process.env['PATH'], HUSH_HOME: shell.home, HOME: shell.home },
       stdio: ['pipe', 'pipe', 'ignore'],
     });
@@ -241,6 +280,20 @@ describe('hush run', () => {
     assert.match(text(), /bye\n$/);
   });
 
+  test('once the child has ended signals are ours again: what it left behind with its output keeps nobody', async (t) => {
+    const file = script('leaves.sh', `sleep 60 & echo "left $!"; exit 3\n`);
+    const { child, shows, text } = start(t, ['--only', 'api.key', '--', 'sh', file]);
+    await shows('left');
+    const [, left = ''] = /left (\d+)/.exec(text()) ?? [];
+    t.after(() => process.kill(Number(left)));
+    const ended = once(child, 'exit');
+    // A signal that comes before the child has ended is passed on to it, and lost.
+    const again = setInterval(() => child.kill('SIGTERM'), 50);
+    const [, signal] = (await ended) as [number | null, NodeJS.Signals | null];
+    clearInterval(again);
+    assert.equal(signal, 'SIGTERM');
+  });
+
   test('Ctrl-C at a terminal reaches the child once', async () => {
     const file = script(
       'count.py',
@@ -256,10 +309,17 @@ describe('hush run', () => {
   });
 
   test('a reader that goes away ends the child, and nothing is said', async () => {
-    const { code, stdout, stderr } = await shell.runScript(
-      'hush run --only api.key -- yes "$HOME" | head -n 1',
+    for (let times = 0; times < 3; times += 1) {
+      const { code, stdout, stderr } = await shell.runScript(
+        'hush run --only api.key -- yes "$HOME" | head -n 1',
+      );
+      assert.deepEqual([code, stdout, stderr], [0, `${shell.home}\n`, '']);
+    }
+    const full = await shell.runScript('hush run --only api.key -- yes >/dev/full');
+    assert.deepEqual(
+      [full.code, full.stderr],
+      [141, 'hush: error: cannot write the output of the command: ENOSPC\n'],
     );
-    assert.deepEqual([code, stdout, stderr], [0, `${shell.home}\n`, '']);
   });
 
   test('--watch starts the child again with the new value', async (t) => {
@@ -285,6 +345,29 @@ describe('hush run', () => {
     child.stdin.end();
     const [code] = (await once(child, 'exit')) as [number];
     assert.equal(code, 0);
+  });
+
+  test('--watch starts nothing again that somebody ends, and tells of a change until it is taken up', async (t) => {
+    const file = script(
+      'stubborn.sh',
+      `trap 'echo asked' TERM; trap 'exit 7' INT; echo "has \${#TURN}"; while :; do read -r line || sleep 0.05; done\n`,
+    );
+    const { version } = await client.set('global/turn', utf8('first'));
+    const options = ['--watch', '--interval', '1', '--only', 'turn', '--no-masking'];
+    const { child, shows, text } = start(t, [...options, '--', 'sh', file]);
+    await shows('has 5\n');
+    await client.set('global/turn', utf8('second'));
+    await shows('asked\n');
+    child.kill('SIGINT');
+    const [code] = (await once(child, 'exit')) as [number];
+    assert.equal(code, 7);
+    assert.equal(text(), 'has 5\nasked\n');
+
+    const target = parseReference('hush://default/global/turn');
+    const watch = createWatch([{ reference: '', target, version, value: utf8('') }], undefined);
+    assert.deepEqual([await watch.changed(client), await watch.changed(client)], [true, true]);
+    await client.delete('global/turn');
+    assert.deepEqual([await watch.changed(client), await watch.changed(client)], [true, true]);
   });
 
   test('every command of "Into programs" does what the page shows', async () => {

@@ -45,6 +45,10 @@ const known: Partial<Record<OperationName, { readonly results: object[]; readonl
     ],
     params: [{ profile: 'default', prefix: 'global/', after: 'x', limit: 10 }],
   },
+  'secret.paths': {
+    results: [{ paths: [], next: 'x' }, { paths: ['global/a', 'global/b'] }],
+    params: [{ profile: 'default', prefix: 'global/', after: 'x', limit: 10 }],
+  },
   batch: {
     results: [
       {

@@ -28,6 +28,15 @@ describe('variables', () => {
     }
   });
 
+  test('A17: those of the tools and languages that run, load or write what a variable says are closed too', () => {
+    const names = `GOCACHEPROG GOAUTH RUSTDOCFLAGS PERLIO_DEBUG PYTEST_ADDOPTS RAKEOPT JAVACMD GRADLE_USER_HOME HADOOP_CLASSPATH
+      DART_VM_OPTIONS NIX_PATH CONFIG_SITE APT_CONFIG RIPGREP_CONFIG_PATH FZF_DEFAULT_COMMAND AWS_PAGER KUBECTL_EXTERNAL_DIFF
+      HELM_PLUGINS TF_CLI_ARGS SYSTEMD_PAGER SSH_SK_PROVIDER PASSWORD_STORE_EXTENSIONS_DIR RESTIC_PASSWORD_COMMAND
+      BORG_PASSCOMMAND ZIPOPT MAILCAPS TEXTDOMAINDIR NULLCMD ODBCINSTINI SASL_PATH OMP_TOOL_LIBRARIES MAGICK_CONFIGURE_PATH
+      shell_escape npm_execpath ESBUILD_BINARY_PATH PRISMA_QUERY_ENGINE_LIBRARY BC_ENV_ARGS COB_PRE_LOAD ASAN_OPTIONS`;
+    for (const name of names.split(/\s+/)) assert.ok(isForbiddenVariable(name), name);
+  });
+
   test('ordinary ones are free', () => {
     for (const name of [
       'DATABASE_URL',
@@ -39,6 +48,16 @@ describe('variables', () => {
       'MY_LD_PRELOAD',
       'PATHS',
       'ENVIRONMENT',
+      'RESTIC_PASSWORD',
+      'BORG_PASSPHRASE',
+      'RELEASE_COOKIE',
+      'TF_VAR_key',
+      'GOOGLE_API_KEY',
+      'HELM_KUBETOKEN',
+      'HOMEBREW_GITHUB_API_TOKEN',
+      'GH_TOKEN',
+      'VAULT_TOKEN',
+      'USERNAME',
     ]) {
       assert.equal(isForbiddenVariable(name), false, name);
     }

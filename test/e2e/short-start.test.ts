@@ -22,7 +22,7 @@ function run(folder: string, home: string, args: readonly string[]): Promise<End
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      [join(folder, 'bin/hush.js'), ...args],
+      ['--', join(folder, 'bin/hush.js'), ...args],
       { env, cwd: home },
       (error, stdout, stderr) => {
         resolve({
@@ -75,6 +75,7 @@ describe('the one file that an installed hush starts from', () => {
       'no-such-command',
       'help get',
       'run --only a --prefix X_ -- sh -c true',
+      'run --references-only --env-file none -- sh -c true',
       'door aws global/a',
     ];
     const differing: unknown[] = [];

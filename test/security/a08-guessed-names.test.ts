@@ -12,14 +12,13 @@ async function listAll(wire: Wire, params: object = {}): Promise<string[]> {
   const paths: string[] = [];
   let after: unknown;
   do {
-    const { ok, error } = await wire.ask('secret.list', {
-      profile,
-      ...params,
-      ...(after === undefined ? {} : { after }),
-    });
+    const page = { profile, ...params, ...(after === undefined ? {} : { after }) };
+    const { ok, error } = await wire.ask('secret.list', page);
     assert.equal(error, undefined);
     assert.ok(Array.isArray(ok?.['entries']));
-    paths.push(...ok['entries'].map(({ path }: { path: string }) => path));
+    const shown = ok['entries'].map(({ path }: { path: string }) => path);
+    assert.deepEqual((await wire.ask('secret.paths', page)).ok?.['paths'], shown);
+    paths.push(...shown);
     after = ok['next'];
   } while (after !== undefined);
   return paths;

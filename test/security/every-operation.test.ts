@@ -38,6 +38,7 @@ const calls: { readonly [Name in Asked]: ParamsOf<Name> } = {
   'secret.set': { profile, path, value: utf8('value') },
   'secret.get': { profile, path },
   'secret.list': { profile },
+  'secret.paths': { profile },
   'secret.history': { profile, path },
   'secret.restore': { profile, path, version: 9 },
   'secret.copy': { profile, from: path, to: 'global/copy' },

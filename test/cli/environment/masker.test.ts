@@ -108,13 +108,70 @@ describe('the forms in which a value is looked for', () => {
   test('itself, its lines, and what JSON, URLs, base64 and hex make of it', () => {
     assert.deepEqual(
       new Set(formsOf('p"w+/ \u00fe')),
-      new Set(['p"w+/ \u00fe', 'cCJ3Ky8g/g', 'cCJ3Ky8g_g', '7022772b2f20fe', '7022772B2F20FE']),
+      new Set([
+        'p"w+/ \u00fe',
+        ...['cCJ3Ky8g/g', 'cCJ3Ky8g_g', 'cCJ3Ky8g/', 'cCJ3Ky8g_', 'AidysvIP', 'wIncrLyD+', 'wIncrLyD-'],
+        ...['7022772b2f20fe', '7022772B2F20FE'],
+      ]),
     );
     assert.ok(formsOf('p"ss w').includes('p\\"ss w'));
     assert.ok(formsOf('p"ss w').includes('p%22ss%20w'));
     const lines = formsOf('first line\r\n  ab\n    \n\tlast line\n');
     for (const line of ['first line', 'last line']) assert.ok(lines.includes(line), line);
     for (const line of ['  ab', 'ab', '    ', '']) assert.ok(!lines.includes(line), line);
+  });
+
+  test('base64 with anything before and behind it shows nothing of it but the characters shared with those', () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ minLength: 6, maxLength: 200 }),
+        fc.uint8Array({ maxLength: 5 }),
+        fc.uint8Array({ maxLength: 5 }),
+        fc.constantFrom('base64', 'base64url'),
+        (value, before, behind, encoding) => {
+          const patterns = maskedForms(value).map((bytes) => ({ bytes, label: 'v' }));
+          const masker = createMasker(createAutomaton(patterns));
+          const text = Buffer.concat([before, value, behind]).toString(encoding);
+          const shown = Buffer.concat([masker.push(latin1(text)), masker.end()]).toString();
+          const rest = shown.replaceAll('[hush:v]', '').replace(/=+$/, '');
+          assert.ok(
+            shown.includes('[hush:v]') &&
+              rest.length <= Math.ceil((8 * (before.length + behind.length)) / 6) + 2,
+          );
+        },
+      ),
+    );
+  });
+
+  test('in base64 of several lines, in JSON of other languages, in forms, in the trace of a shell', () => {
+    const long = 'n0t-f0r-y0u/'.repeat(20);
+    const forms = formsOf(long);
+    for (const width of [64, 76]) {
+      const lines =
+        latin1(long)
+          .toString('base64')
+          .match(new RegExp(`.{1,${width}}`, 'g')) ?? [];
+      assert.ok(lines.length > 3);
+      for (const line of lines) assert.ok(forms.includes(line.replace(/=+$/, '')), line);
+    }
+    const text = Buffer.from("it's <b> & é/");
+    const found = maskedForms(text).map((form) => Buffer.from(form).toString());
+    for (const form of [
+      "it's \\u003cb\\u003e \\u0026 é/",
+      "it's <b> & é\\/",
+      "it's <b> & \\u00e9/",
+      "it's%20%3Cb%3E%20%26%20%C3%A9%2F",
+      'it%27s%20%3Cb%3E%20%26%20%C3%A9%2F',
+      'it%27s+%3Cb%3E+%26+%C3%A9%2F',
+      "it'\\''s <b> & é/",
+      `it'"'"'s <b> & é/`,
+    ])
+      assert.ok(found.includes(form), form);
+  });
+
+  test('with the line feed at its end or without, whatever is made of it', () => {
+    for (const form of ['p&ss w', 'cCZzcyB3', 'p%26ss%20w', 'cCZzcyB3Cg'])
+      assert.ok(formsOf('p&ss w\n').includes(form), form);
   });
 
   test('nothing of less than four bytes is looked for', () => {
