@@ -97,13 +97,15 @@ async function moveValue(
   { backup, force }: ConfigureOptions,
 ): Promise<{ readonly version: number; readonly created: boolean }> {
   const value = utf8Of(leaf.text);
-  const content = writeBeside(file, edited);
-  const copy = backup ? backUpOrDiscard(file, content.discard) : undefined;
+  const halves: { discard(): void }[] = [];
   const discard = (): void => {
-    content.discard();
-    copy?.discard();
+    for (const half of halves) half.discard();
   };
   try {
+    const content = writeBeside(file, edited);
+    halves.push(content);
+    const copy = backup ? backUp(file) : undefined;
+    if (copy !== undefined) halves.push(copy);
     return await ifInterrupted(discard, () =>
       withDaemon(async (daemon) => {
         const kept = await keepFor(daemon, target, value, force === true);
@@ -111,8 +113,9 @@ async function moveValue(
           copy?.keep();
           content.take();
         } catch (error) {
+          const told = await kept.takeBack(error);
           copy?.remove();
-          throw await kept.takeBack(error);
+          throw told;
         }
         return { version: kept.version, created: kept.created };
       }),
@@ -120,15 +123,6 @@ async function moveValue(
   } finally {
     for (const bytes of [value, edited]) bytes.fill(0);
     discard();
-  }
-}
-
-function backUpOrDiscard(file: EditedFile, discard: () => void): ReturnType<typeof backUp> {
-  try {
-    return backUp(file);
-  } catch (error) {
-    discard();
-    throw error;
   }
 }
 

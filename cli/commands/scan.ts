@@ -1,8 +1,9 @@
 import { printableJson } from '../../protocol/printable.ts';
 import type { Define } from '../commands.ts';
+import { formatOf } from '../configure/formats.ts';
 import { countText } from '../format.ts';
 import { packageVersion } from '../package.ts';
-import { inOrder, type Finding } from '../scan/finding.ts';
+import { inOrder, type Finding, type SkippedFile } from '../scan/finding.ts';
 import { checkReferences, referenceRules } from '../scan/references.ts';
 import { sarifOf } from '../scan/sarif.ts';
 import { modeRules, scanBuffer, scanFile, type PlacedReference } from '../scan/scan-file.ts';
@@ -51,7 +52,9 @@ export const define: Define = (command, { output, finish }) => {
       const findings = [...seen.findings, ...ofReferences].sort(inOrder);
       const { files, bytes, ignored, omitted, skipped } = seen;
       if (sarif) {
-        await output.bytes(Buffer.from(`${printableJson(sarifOf(findings, rules, packageVersion()))}\n`));
+        await output.bytes(
+          Buffer.from(`${printableJson(sarifOf(findings, skipped, rules, packageVersion()))}\n`),
+        );
       } else {
         await output.facts(
           { files, bytes, findings, ignored, omitted, references, skipped },
@@ -70,9 +73,11 @@ export const define: Define = (command, { output, finish }) => {
       await output.note(
         `${found} in ${countText(files, 'file')}${ignored > 0 ? `, ${ignored} ignored` : ''}`,
       );
-      if (strict && (findings.length > 0 || skipped.length > 0)) finish(1);
+      if (strict && findings.length + skipped.length + omitted > 0) finish(1);
     });
 };
+
+const notText = 'it is binary, UTF-16 or no regular file';
 
 /** All that is found in all files, each looked at once. */
 function look(paths: readonly string[]): {
@@ -82,13 +87,13 @@ function look(paths: readonly string[]): {
   readonly references: readonly PlacedReference[];
   readonly ignored: number;
   readonly omitted: number;
-  readonly skipped: readonly { readonly file: string; readonly reason: string }[];
+  readonly skipped: readonly SkippedFile[];
 } {
   const buffer = scanBuffer();
   const done = new Set<string>();
   const findings: Finding[] = [];
   const references: PlacedReference[] = [];
-  const skipped: { file: string; reason: string }[] = [];
+  const skipped: SkippedFile[] = [];
   let [files, bytes, ignored, omitted] = [0, 0, 0, 0];
   try {
     for (const { path, problem } of paths.flatMap((one) => [...walk(one)])) {
@@ -100,7 +105,10 @@ function look(paths: readonly string[]): {
       }
       try {
         const scanned = scanFile(path, buffer);
-        if (scanned === undefined) continue;
+        if (scanned === undefined) {
+          if (formatOf(path) !== undefined) skipped.push({ file: path, reason: notText });
+          continue;
+        }
         files += 1;
         bytes += scanned.bytes;
         ignored += scanned.ignored;

@@ -36,14 +36,17 @@ const refusal = (): HushError =>
 
 /** Throws BAD_REQUEST for a value that cannot be moved. `key` is how it was named. */
 export function requireMovable({ kind, text }: Leaf, key: string): void {
-  const why =
-    kind === 'other'
-      ? 'is neither text nor a number'
-      : text === ''
-        ? 'is empty: there is nothing to move'
-        : undefined;
-  if (why === undefined) return;
-  throw new HushError('BAD_REQUEST', `${key} ${why}`, {
-    hint: 'a value that is plain text on its line, or in quotes, can be moved',
-  });
+  const refuse = (why: string, hint: string): never => {
+    throw new HushError('BAD_REQUEST', `${key} ${why}`, { hint });
+  };
+  if (kind === 'other') {
+    refuse(
+      'is neither plain text nor a number',
+      'a value that is plain text on its line, or in quotes, can be moved',
+    );
+  }
+  if (text === '') refuse('is empty: there is nothing to move', 'name another value');
+  if (!text.isWellFormed()) {
+    refuse('has half of a character (a lone surrogate), which UTF-8 cannot hold', 'mend the value first');
+  }
 }

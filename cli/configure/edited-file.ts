@@ -11,6 +11,7 @@ import {
   readSync,
   realpathSync,
   renameSync,
+  rmSync,
   unlinkSync,
   writeSync,
   type Stats,
@@ -18,11 +19,13 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { diskError, errnoOf } from '../../daemon/home/disk-errors.ts';
 import { syncFolder } from '../../daemon/home/files.ts';
+import { readAcl, writeAcl } from '../../native/acl.ts';
 import { exchangeNames } from '../../native/rename.ts';
 import { newBytes } from '../../protocol/bytes.ts';
 import { HushError } from '../../protocol/errors.ts';
 import { shellWord } from '../../protocol/shell-word.ts';
 import { createNewFile } from '../backup/new-file.ts';
+import { withHint } from '../output.ts';
 
 /** The largest file that is edited, in bytes. */
 export const mostEditedBytes = 4 * 1024 * 1024;
@@ -33,6 +36,8 @@ export interface EditedFile {
   /** The caller's to wipe. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly facts: Stats;
+  /** Its access control list; undefined where it has none. */
+  readonly acl: Uint8Array | undefined;
 }
 
 /**
@@ -53,7 +58,8 @@ export function readForEdit(path: string): EditedFile {
         hint: 'edit it by hand: hush set, then the reference in place of the value',
       });
     }
-    return { path, bytes: attempt(`cannot read ${path}`, () => contentOf(fd, facts.size)), facts };
+    const bytes = attempt(`cannot read ${path}`, () => contentOf(fd, facts.size));
+    return { path, bytes, facts, acl: readAcl(fd) };
   } finally {
     closeSync(fd);
   }
@@ -63,7 +69,7 @@ function refuse(path: string): void {
   const found = attempt(`cannot read ${path}`, () => lstatSync(path));
   if (found.isSymbolicLink()) {
     throw new HushError('UNSAFE_MODE', `${path} is a symbolic link, and an edit would take its place`, {
-      hint: `name the file itself: ${targetOf(path)}`,
+      hint: targetOf(path),
     });
   }
   if (!found.isFile()) {
@@ -81,7 +87,7 @@ function refuse(path: string): void {
 
 function targetOf(path: string): string {
   try {
-    return shellWord(realpathSync(path));
+    return `name the file itself: ${shellWord(realpathSync(path))}`;
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
     return 'it points to nothing';
@@ -99,9 +105,9 @@ export interface NewContent {
   discard(): void;
 }
 
-/** Writes new content beside the file, with the mode and the owner of the file, and syncs it. Throws UNAVAILABLE. */
+/** Writes new content beside the file, with the mode, the ACL and the owner of the file, and syncs it. Throws UNAVAILABLE. */
 export function writeBeside(file: EditedFile, bytes: Uint8Array): NewContent {
-  const { path, facts } = file;
+  const { path, facts, acl } = file;
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`);
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   const what = `cannot write ${path}`;
@@ -110,12 +116,14 @@ export function writeBeside(file: EditedFile, bytes: Uint8Array): NewContent {
   const discard = (): void => {
     if (!isThere) return;
     isThere = false;
-    attempt(what, () => unlinkSync(temporary));
+    attempt(what, () => rmSync(temporary, { force: true }));
   };
   try {
     attempt(what, () => {
       const made = fstatSync(fd);
       if (made.uid !== facts.uid || made.gid !== facts.gid) fchownSync(fd, facts.uid, facts.gid);
+      // Before the mode: without the list its bits for the group would be those of the list's mask.
+      writeAcl(fd, acl);
       fchmodSync(fd, facts.mode & 0o7777);
       for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done);
       fsyncSync(fd);
@@ -130,7 +138,7 @@ export function writeBeside(file: EditedFile, bytes: Uint8Array): NewContent {
     take() {
       if (!isSame(path, file)) throw changed(path);
       // With the names exchanged, what was replaced is still there to be looked at: nobody's change is lost.
-      if (attempt(what, () => exchangeNames(temporary, path))) {
+      if (exchanged(temporary, path)) {
         try {
           if (!isSame(temporary, file)) throw changed(path);
           attempt(what, () => unlinkSync(temporary));
@@ -146,6 +154,18 @@ export function writeBeside(file: EditedFile, bytes: Uint8Array): NewContent {
     },
     discard,
   };
+}
+
+function exchanged(temporary: string, path: string): boolean {
+  try {
+    return exchangeNames(temporary, path);
+  } catch (error) {
+    if (!(error instanceof HushError)) throw error;
+    throw new HushError(error.code, `cannot write ${path}: ${error.message}`, {
+      hint: 'a file that is mounted by itself, as into a container, is edited where it comes from',
+      cause: error,
+    });
+  }
 }
 
 /**
@@ -166,13 +186,23 @@ export interface Backup {
   keep(): void;
   /** Removes it while it has not that name. */
   discard(): void;
-  /** Removes it, whether it has that name or not. */
+  /** Removes it, whether it has that name or not. Throws UNAVAILABLE. */
   remove(): void;
 }
 
 /** Copies a file as it was, with mode 0600. Throws EXISTS where FILE.bak is there already, UNAVAILABLE. */
 export function backUp({ path, bytes }: EditedFile): Backup {
-  const copy = createNewFile(`${path}.bak`, { force: false });
+  const name = `${path}.bak`;
+  // Its own hint speaks of `--force`, which is about the secret here.
+  const unlessTaken = <Result>(step: () => Result): Result => {
+    try {
+      return step();
+    } catch (error) {
+      if (!(error instanceof HushError && error.code === 'EXISTS')) throw error;
+      throw withHint(error, 'move it away, then try again');
+    }
+  };
+  const copy = unlessTaken(() => createNewFile(name, { force: false }));
   let isKept = false;
   try {
     copy.write(bytes);
@@ -183,12 +213,12 @@ export function backUp({ path, bytes }: EditedFile): Backup {
   }
   return {
     keep() {
-      copy.keep();
+      unlessTaken(() => copy.keep());
       isKept = true;
     },
     discard: copy.discard,
     remove() {
-      if (isKept) unlinkSync(`${path}.bak`);
+      if (isKept) attempt(`cannot remove ${name}`, () => rmSync(name, { force: true }));
       else copy.discard();
     },
   };

@@ -26,9 +26,12 @@ const byName: Readonly<Record<string, Format>> = {
   '.my.cnf': 'ini',
 };
 
-/** The format of a file by its name: `.env.local` is one of environment too. Undefined for any other name. */
+/** What stands behind the name of a file in that of its copy: an editor's, an old one, one of `hush configure`. */
+const copyEnding = /(?:\.(?:bak|old|orig|save|[0-9a-f]{12})|~)+$/;
+
+/** The format of a file by its name, or that of the file that it is a copy of: `.env.local`, `app.toml.bak`. */
 export function formatOf(path: string): Format | undefined {
-  const name = basename(path).toLowerCase();
+  const name = basename(path).toLowerCase().replace(copyEnding, '');
   if (Object.hasOwn(byName, name)) return byName[name];
   if (name === '.env' || name.startsWith('.env.')) return 'env';
   const ending = name.slice(name.lastIndexOf('.') + 1);

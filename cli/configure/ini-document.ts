@@ -13,24 +13,30 @@ interface Line {
 export function readIni(text: string): Document {
   const leaves: Leaf[] = [];
   let section: string | undefined;
+  /** How far the key is indented whose value a deeper line may go on with. */
+  let indent = Infinity;
   for (const { start, end } of linesOf(text)) {
     const from = past(text, start, end, ' \t\ufeff');
     const first = text[from] ?? '\n';
     if (from === end || first === ';' || first === '#') continue;
+    // For some programs a deeper line is more of the value above, whatever it looks like: neither is moved.
+    const goesOn = from - start > indent;
+    if (goesOn) markLonger(leaves);
     if (first === '[') {
       const close = text.indexOf(']', from);
       if (close < 0 || close > end) throw notReadable('INI', text, from, 'a section has no end');
       section = text.slice(from + 1, close).trim();
+      indent = Infinity;
       continue;
     }
     const mark = firstOf(text, from, end, '=:');
-    // A key alone is a switch, and a line that is indented goes on with the value above: neither is moved.
-    if (mark === end) {
-      if (from > start && leaves.length > 0) markLonger(leaves);
-      continue;
+    const isSwitch = mark === end;
+    if (!isSwitch) {
+      const key = text.slice(from, mark).trim();
+      leaves.push(leafOf(text, section === undefined ? [key] : [section, key], mark + 1, end));
+      if (goesOn) markLonger(leaves);
     }
-    const key = text.slice(from, mark).trim();
-    leaves.push(leafOf(text, section === undefined ? [key] : [section, key], mark + 1, end));
+    if (!goesOn) indent = isSwitch ? Infinity : from - start;
   }
   return { leaves, content: contentOf(leaves) };
 }
@@ -45,7 +51,7 @@ function leafOf(text: string, path: readonly string[], from: number, lineEnd: nu
   if (
     close > 0 &&
     close < end &&
-    /^[ \t]*(?:[;#]|$)/.test(text.slice(close + 1, end)) &&
+    /^(?:[ \t]+[;#]|$)/.test(text.slice(close + 1, end)) &&
     !written.includes('\\')
   ) {
     const inner = text.slice(start + 1, close);

@@ -13,7 +13,7 @@ export interface Kept {
 
 /**
  * Stores a value under a name that has none yet. Where it has the same value already, that is taken; where it has
- * another one, CONFLICT is thrown unless `force` is given. Throws what storing and reading it throw.
+ * another or an expired one, CONFLICT is thrown unless `force` is given. Throws what storing and reading it throw.
  */
 export async function keepFor(
   daemon: Daemon,
@@ -32,12 +32,17 @@ export async function keepFor(
   } catch (error) {
     if (!(error instanceof HushError) || error.code !== 'CONFLICT') throw error;
   }
-  const { same, version: before } = await compared(daemon, target, value);
-  if (same) return { version: before, created: false, takeBack: (reason) => Promise.resolve(reason) };
+  const { same, hasExpired, version: before } = await compared(daemon, target, value);
+  if (same && !hasExpired)
+    return { version: before, created: false, takeBack: (reason) => Promise.resolve(reason) };
   if (!force) {
-    throw new HushError('CONFLICT', `${target.path} is there already, with another value`, {
-      hint: 'name another secret with --as, or give it this value as a new version with --force',
-    });
+    throw new HushError(
+      'CONFLICT',
+      `${target.path} is there already, ${same ? 'but has expired' : 'with another value'}`,
+      {
+        hint: 'name another secret with --as, or give it this value as a new version with --force',
+      },
+    );
   }
   const { version } = await daemon.call('secret.set', { ...target, value, ifVersion: before });
   return {
@@ -50,15 +55,20 @@ export async function keepFor(
   };
 }
 
-/** Whether the secret has this value now, expired or not, and which version that is. */
+/** Whether the secret has this value now, whether that has expired, and which version it is. */
 async function compared(
   daemon: Daemon,
   target: Target,
   value: Uint8Array,
-): Promise<{ readonly same: boolean; readonly version: number }> {
-  const { value: there, version } = await daemon.call('secret.get', { ...target, allowExpired: true });
+): Promise<{ readonly same: boolean; readonly hasExpired: boolean; readonly version: number }> {
+  const {
+    value: there,
+    version,
+    expiresAt,
+  } = await daemon.call('secret.get', { ...target, allowExpired: true });
   try {
-    return { same: Buffer.compare(there, value) === 0, version };
+    const hasExpired = expiresAt !== undefined && Date.parse(expiresAt) <= Date.now();
+    return { same: Buffer.compare(there, value) === 0, hasExpired, version };
   } finally {
     there.fill(0);
   }

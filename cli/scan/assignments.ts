@@ -101,7 +101,8 @@ function visitLines(text: string, format: Format, visit: Visit): void {
     if (open !== undefined) {
       if (open.kind === 'list') visitFlow(text, indented, end, open.key, visit);
       else if (pending !== '') visitValue(text, indented, end, pending, visit);
-      // Of a text of several lines the first one is told, not each.
+      // Of a text of several lines the first one is told, and what is assigned on those that follow.
+      else visitInText(text, indented, end, visit);
       pending = '';
       if (open.kind === 'list' && closesList(text, end)) open = undefined;
       else if (open.kind === 'text' && text.slice(indented, end).includes(open.close)) open = undefined;
@@ -146,6 +147,18 @@ const closesList = (text: string, end: number): boolean => {
   const last = text.charCodeAt(end - 1);
   return last === closeBracket || last === closeBrace;
 };
+
+const inText = /(?:export[ \t]+)?(["']?)(-{0,2}\w[\w.-]{0,127})\1[ \t]*(?:=[ \t]*|:[ \t]+)/y;
+
+/** A line of a text, which may be a config file of its own, or prose: there a name is followed by words. */
+function visitInText(text: string, from: number, end: number, visit: Visit): void {
+  inText.lastIndex = from;
+  const key = inText.exec(text)?.[2];
+  const at = inText.lastIndex;
+  if (key === undefined || at >= end) return;
+  const isProse = !isQuote(text.charCodeAt(at)) && /[ \t]/.test(text.slice(at, beforeComment(text, at, end)));
+  if (!isProse) visitValue(text, at, end, key, visit);
+}
 
 function visitValue(text: string, from: number, end: number, key: string, visit: Visit): void {
   let at = from;
@@ -197,10 +210,12 @@ function markOf(text: string, from: number, end: number, format: Format): number
   let at = from;
   const first = text.charCodeAt(at);
   if (first === double || first === single) at = closingQuote(text, at + 1, end, first) + 1;
+  // The names of npm hold addresses: `//registry.example:8443/:_authToken=…`.
+  const isAddress = first === slash && text.charCodeAt(at + 1) === slash;
   for (const last = Math.min(end, at + mostKey); at < last; at += 1) {
     const code = text.charCodeAt(at);
     if (code === equals && format !== 'yaml') return at;
-    if (code !== colon || format === 'env' || format === 'toml') continue;
+    if (code !== colon || isAddress || format === 'env' || format === 'toml') continue;
     if (format !== 'yaml' || at + 1 === end || isBlank(text.charCodeAt(at + 1))) return at;
   }
   return -1;

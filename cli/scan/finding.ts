@@ -21,6 +21,12 @@ export interface Finding {
   readonly message: string;
 }
 
+/** A file or folder that was not looked through, and why. */
+export interface SkippedFile {
+  readonly file: string;
+  readonly reason: string;
+}
+
 /** A place in a chunk of text. */
 export interface Hit {
   readonly rule: Rule;

@@ -77,7 +77,7 @@ async function statesOf(references: readonly string[]): Promise<[string, State][
 function stateOf(outcome: Outcome | undefined): State {
   if (outcome === undefined || 'error' in outcome) {
     const { code, message } = outcome?.error ?? new HushError('UNAVAILABLE');
-    return code === 'NOT_FOUND' ? 'dangling' : { unchecked: message };
+    return code === 'NOT_FOUND' || code === 'NO_SUCH_PROFILE' ? 'dangling' : { unchecked: message };
   }
   const { versions } = operations['secret.history'].result.parse(outcome.ok);
   const current = versions.find(({ state }) => state === 'current');

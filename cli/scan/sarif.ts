@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { isAbsolute } from 'node:path';
-import type { Finding, Rule, Severity } from './finding.ts';
+import type { Finding, Rule, Severity, SkippedFile } from './finding.ts';
 
 const levels: Readonly<Record<Severity, 'error' | 'warning' | 'note'>> = {
   high: 'error',
@@ -8,8 +8,16 @@ const levels: Readonly<Record<Severity, 'error' | 'warning' | 'note'>> = {
   low: 'note',
 };
 
-/** Findings as SARIF 2.1.0 (OASIS), for code hosts and editors. It holds places and the rules' own texts alone. */
-export function sarifOf(findings: readonly Finding[], rules: readonly Rule[], version: string): object {
+/**
+ * Findings as SARIF 2.1.0 (OASIS), for code hosts and editors, with what could not be looked through. It holds places and
+ * the rules' own texts alone.
+ */
+export function sarifOf(
+  findings: readonly Finding[],
+  skipped: readonly SkippedFile[],
+  rules: readonly Rule[],
+  version: string,
+): object {
   const indexes = new Map(rules.map(({ id }, index) => [id, index]));
   return {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
@@ -27,6 +35,16 @@ export function sarifOf(findings: readonly Finding[], rules: readonly Rule[], ve
             })),
           },
         },
+        invocations: [
+          {
+            executionSuccessful: skipped.length === 0,
+            toolExecutionNotifications: skipped.map(({ file, reason }) => ({
+              level: 'error',
+              message: { text: `not read: ${reason}` },
+              locations: [{ physicalLocation: { artifactLocation: { uri: uriOf(file) } } }],
+            })),
+          },
+        ],
         columnKind: 'unicodeCodePoints',
         results: findings.map(({ file, line, column, rule, severity, message }) => ({
           ruleId: rule,

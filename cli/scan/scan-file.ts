@@ -8,7 +8,7 @@ const chunkBytes = 4 * 1024 * 1024;
 /** A file that has a NUL byte in its first bytes is no text. */
 const sniffedBytes = 8192;
 const lineFeed = 0x0a;
-/** No more findings and references of one file are told. */
+/** No more findings of one file are told, and no more of its references looked up. */
 const mostInFile = 1000;
 
 /** A line that holds this is passed over. */
@@ -29,7 +29,7 @@ export interface ScannedFile {
   readonly references: readonly PlacedReference[];
   /** How many findings stand on lines that are to be passed over. */
   readonly ignored: number;
-  /** How many findings and references there are beyond those that are told. */
+  /** How many findings and references there are beyond those. */
   readonly omitted: number;
 }
 
@@ -86,16 +86,16 @@ function scanOpen(fd: number, path: string, facts: Stats, buffer: Buffer): Scann
     const text = buffer.toString('latin1', 0, end);
     const scanned = scanText(text, format);
     const mayBeIgnored = text.includes(ignoreMark);
-    const placeOf = places(buffer.subarray(0, end), before);
+    const placeOf = places(text, before);
     for (const mark of [...scanned.hits, ...scanned.references].sort((one, other) => one.at - other.at)) {
       const place = { file: path, ...placeOf(mark.at) };
       if (mayBeIgnored && isIgnored(text, mark.at)) ignored += 1;
-      else if (findings.length + references.length >= mostInFile) omitted += 1;
+      else if (('rule' in mark ? findings : references).length >= mostInFile) omitted += 1;
       else if ('rule' in mark) findings.push(findingOf(mark.rule, place));
       else references.push({ text: mark.text, ...place });
     }
-    placeOf(end);
     if (isLast) break;
+    placeOf(end);
     buffer.copyWithin(0, end, filled);
     held = filled - end;
   }
@@ -130,28 +130,28 @@ interface Position {
 
 /** Tells the line and the column of places that are asked for in their order; `position` is kept for the next chunk. */
 function places(
-  bytes: Buffer,
+  text: string,
   position: Position,
 ): (at: number) => { readonly line: number; readonly column: number } {
   let reached = 0;
-  let feed = bytes.indexOf(lineFeed);
+  let feed = text.indexOf('\n');
   return (at) => {
     while (feed >= 0 && feed < at) {
       position.line += 1;
       position.characters = 0;
       reached = feed + 1;
-      feed = bytes.indexOf(lineFeed, reached);
+      feed = text.indexOf('\n', reached);
     }
-    position.characters += charactersIn(bytes, reached, at);
+    position.characters += charactersIn(text, reached, at);
     reached = at;
     return { line: position.line, column: position.characters + 1 };
   };
 }
 
-/** How many characters of UTF-8 begin there; what is none counts a byte each. */
-function charactersIn(bytes: Buffer, from: number, to: number): number {
+/** How many characters of UTF-8 begin there, in a text of one character a byte. */
+function charactersIn(text: string, from: number, to: number): number {
   let count = 0;
-  for (let at = from; at < to; at += 1) if (((bytes[at] ?? 0) & 0xc0) !== 0x80) count += 1;
+  for (let at = from; at < to; at += 1) if ((text.charCodeAt(at) & 0xc0) !== 0x80) count += 1;
   return count;
 }
 

@@ -2,7 +2,7 @@ import type { Rule } from './finding.ts';
 
 /** A secret that shows by its shape. */
 export interface TokenRule extends Rule {
-  /** How it begins, as a regular expression with little choice in it: one search looks for those of all rules. */
+  /** How it begins, as a regular expression with little choice in it: one search looks for those of many rules. */
   readonly start: string;
   /** All of it; every repetition is bounded, and none stands in another, so that no text takes long. */
   readonly shape: RegExp;
@@ -18,6 +18,17 @@ const high = (id: string, what: string, start: string, shape: RegExp): TokenRule
   shape,
 });
 
+/** A password in an address. */
+export const urlPassword: TokenRule = {
+  ...high(
+    'url-password',
+    'a URL with a password',
+    '://',
+    /:\/\/[^\s:/?#@"'`<>]{0,128}:([^\s/?#@"'`<>]{1,256})@[A-Za-z0-9[$]/y,
+  ),
+  group: 1,
+};
+
 /** The secrets that are known by their shape, the longer starts before the shorter. */
 export const tokenRules: readonly TokenRule[] = [
   high(
@@ -26,24 +37,22 @@ export const tokenRules: readonly TokenRule[] = [
     '-----BEGIN',
     /-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----/y,
   ),
-  {
-    ...high(
-      'url-password',
-      'a URL with a password',
-      '://',
-      /:\/\/[^\s:/?#@"'`<>]{0,128}:([^\s/?#@"'`<>]{1,256})@[A-Za-z0-9[$]/y,
-    ),
-    group: 1,
-  },
+  high(
+    'private-key',
+    'a private key',
+    'LS0tLS1CRUdJTi',
+    /LS0tLS1CRUdJTi(?:BQUklWQVRF|BSU0EgUFJJVkFUR|BFQyBQUklWQVRF|BEU0EgUFJJVkFUR|BPUEVOU1NIIFBSSVZBVE|BFTkNSWVBURUQgUFJJVkFUR|BQR1AgUFJJVkFUR)/y,
+  ),
+  urlPassword,
   high('jwt', 'a signed token (JWT)', 'eyJ', /eyJ[\w-]{8,512}\.eyJ[\w-]{8,4096}\.[\w-]{16,1024}/y),
-  high('aws-access-key-id', 'an AWS access key id', 'A(?:KI|SI)A', /A(?:KI|SI)A[A-Z2-7]{16}(?![A-Za-z0-9])/y),
+  high('aws-access-key-id', 'an AWS access key id', 'A[KS]IA', /A[KS]IA[A-Z2-7]{16}(?![A-Za-z0-9])/y),
   high('github-token', 'a GitHub token', 'gh[pousr]_', /gh[pousr]_[A-Za-z0-9]{36,255}/y),
   high('github-fine-grained-token', 'a GitHub token', 'github_pat_', /github_pat_\w{22,255}/y),
   high(
     'gitlab-token',
     'a GitLab token',
-    'gl(?:pat|dt|ptt|rt|cbt|ft|imt|agent|oas|soat)-',
-    /gl[a-z]{2,5}-[\w.-]{20,255}/y,
+    'gl[a-z]{2}',
+    /gl(?:pat|dt|ptt|rt|cbt|ft|imt|agent|oas|soat)-[\w.-]{20,255}/y,
   ),
   high('slack-token', 'a Slack token', 'xox[abeoprs]-', /xox[abeoprs]-[A-Za-z0-9-]{10,255}/y),
   high('slack-token', 'a Slack token', 'xapp-', /xapp-\d-[A-Za-z0-9-]{10,255}/y),
@@ -75,6 +84,33 @@ export const tokenRules: readonly TokenRule[] = [
   ),
   high('twilio-key', 'a Twilio key', 'SK[0-9a-f]{6}', /SK[0-9a-f]{32}(?!\w)/y),
   high('sendgrid-key', 'a SendGrid key', 'SG\\.', /SG\.[\w-]{22}\.[\w-]{43}(?![\w-])/y),
+  high('docker-token', 'a Docker token', 'dckr_', /dckr_[po]at_[\w-]{27,255}/y),
+  high('huggingface-token', 'a Hugging Face token', 'hf_', /hf_[A-Za-z]{34}(?!\w)/y),
+  high('vault-token', 'a HashiCorp Vault token', 'hv[sb]\\.', /hv[sb]\.[\w-]{24,512}/y),
+  high('digitalocean-token', 'a DigitalOcean token', 'do[opr]_v1_', /do[opr]_v1_[0-9a-f]{64}/y),
+  high('shopify-token', 'a Shopify token', 'shp[acps][ast]_', /shp[acps][ast]_[0-9a-fA-F]{32}/y),
+  high(
+    'azure-key',
+    'a key in an Azure connection string',
+    'AccountKey=',
+    // Not the one of the emulator, the same everywhere.
+    /AccountKey=(?!Eby8vdM02x)[A-Za-z0-9+/]{86}==/y,
+  ),
+  high(
+    'azure-key',
+    'a key in an Azure connection string',
+    'SharedAccessKey=',
+    /SharedAccessKey=[A-Za-z0-9+/]{43}=/y,
+  ),
+  {
+    ...high(
+      'connection-password',
+      'a connection string with a password',
+      '; ?[Pp](?:assword|wd)=',
+      /; ?[Pp](?:assword|wd)=([^;"'\s]{3,256})/y,
+    ),
+    group: 1,
+  },
   high('age-secret-key', 'an age identity', 'AGE-SECRET-KEY-', /AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]{58,4096}/y),
   high(
     'hushd-client-key',

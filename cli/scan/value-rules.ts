@@ -33,7 +33,7 @@ export function ruleOfValue(
   namesSecret: (key: string) => boolean = isSecretName,
 ): Rule | undefined {
   if (value.length < 3) return undefined;
-  if (namesSecret(key) && !isPlaceholder(value) && !isAmount(key, value)) {
+  if (namesSecret(key) && !isPlaceholder(value) && !isAmount(key, value) && !isProse(key, value)) {
     return isAwsSecret(key, value) ? valueRules.awsSecretKey : valueRules.secretName;
   }
   return value.length >= 20 &&
@@ -48,13 +48,14 @@ export function ruleOfValue(
 /** In any case style: `dbPassword`, `DB_PASSWORD`, `db-password`, `db.password`. */
 const secretWord = new RegExp(
   [
-    'pass(?:word|wd|phrase|code)',
+    'pass[_. -]?(?:word|wd|phrase|code)',
+    '(?:^|[^a-z])(?:pass|pin|pin[_. -]?code)$',
     'secret',
     'token',
     'cred(?:s\\b|ential)',
     '(?:api|access|auth|private|priv|signing|sign|encryption|encrypt|master|secure|account|storage|shared|session|cipher|crypto|ssh|license|app|service)[_. -]?key',
-    '(?:^|[^a-z])(?:pwd|pw|psk|pin)(?:$|[^a-z])',
-    '(?:[a-z]P|P|p)wd$',
+    '(?:^|[^a-z])(?:pwd|pw|psk)(?:$|[^a-z])',
+    'pwd$',
     'salt$',
     'conn(?:ection)?[_. -]?str(?:ing)?$',
     '(?:^|[_. -])_?auth$',
@@ -62,6 +63,9 @@ const secretWord = new RegExp(
   ].join('|'),
   'i',
 );
+
+/** Words that are short enough to be a part of others: `dbPass`, and not `bypass`. */
+const secretHump = /[a-z0-9](?:Pass|Pin|PinCode)$/;
 
 /** The last word of what is about a secret, and none itself: `token_ttl`, `passwordFile`, `secret-name`. */
 const lastWordsAbout =
@@ -72,32 +76,46 @@ const lastWordsAbout =
   'description|help|hash|digest|days|hours|minutes|seconds';
 
 const aboutSecret = new RegExp(
-  `(?:^|[_. -])(?:${lastWordsAbout})$|public|tokeni[sz]|secretary|passwordless`,
+  `(?:^|[_. -])(?:${lastWordsAbout})$|public|tokeni[sz]|secretary|passwordless|^(?:load|import)_?credential`,
   'i',
 );
 
 /** Whether a name is one of a secret. */
 export function isSecretName(key: string): boolean {
-  return secretWord.test(key) && !aboutSecret.test(key.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2'));
+  if (!secretWord.test(key) && !secretHump.test(key)) return false;
+  return !aboutSecret.test(key.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2'));
 }
 
-/** `max_tokens: 4096` is no secret, and `password: 123456` is one. */
+/** `max_tokens: 4096` and `js-tokens: ^4.0.0` are no secrets, and `password: 123456` is one. */
 const isAmount = (key: string, value: string): boolean =>
-  /^[\d._]+$/.test(value) && !/pass|pwd|pin|psk/i.test(key);
+  /^[\d._]+$/.test(value) ? value.includes('.') || !/pass|pwd|pin|psk/i.test(key) : isVersion(value);
+
+/** Messages about tokens and keys, which are themselves ASCII without blanks; in a passphrase there may be any. */
+const isProse = (key: string, value: string): boolean =>
+  /[ \x80-\xff]/.test(value) &&
+  !/pass|pwd|secret|cred/i.test(key) &&
+  !value.split(' ', 64).some((word) => word.length >= 16 && /^[!-~]*\d[!-~]*$/.test(word));
+
+const version = /^(?:|(?:npm|workspace):[^:]*|(?:[~^<>=v!]+\d+|\d+\.[\dx*]+)(?:\.[\dx*]+)*(?:[-+][\w.]+)?)$/;
+
+/** Whether it is a version of a package or a range of them: `^4.0.0 || ^5`, `>=1.2 <2`, `workspace:*`. */
+const isVersion = (value: string): boolean =>
+  value.length <= 60 && value.split(/[ ,|]+/).every((one) => version.test(one));
 
 const isAwsSecret = (key: string, value: string): boolean =>
   /secret.?access.?key|aws.{0,8}secret/i.test(key) && /^[A-Za-z0-9/+=]{40}$/.test(value);
 
 /** Names of what is random and meant to be seen. */
 const namesHash =
-  /hash|sha\d|digest|checksum|integrity|commit|revision|\brev\b|etag|fingerprint|public|cert|uuid|guid|nonce|resolved|signature|thumbprint|\bid$|_id$|Id$/;
+  /[Hh]ash|sha\d|[Dd]igest|[Cc]hecksum|integrity|[Cc]ommit|[Rr]evision|\brev\b|git_?[Hh]ead|etag|[Ff]ingerprint|[Pp]ublic|cert|uuid|guid|nonce|resolved|[Ss]ignature|[Tt]humbprint|\/|\bid$|_id$|Id$/;
 
 const uuid = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 const hex = /^(?:0x)?[0-9a-fA-F]{32,}$/;
+/** Base64 of both alphabets, and hex. */
 const base64 = /^[A-Za-z0-9+/_-]{20,}={0,2}$/;
 
 /** Whether it is one run of the characters of which keys are written. */
-const mayBeRandom = (value: string): boolean => base64.test(value) || hex.test(value);
+const mayBeRandom = (value: string): boolean => base64.test(value);
 
 /** Bits a character that base64 of random bytes has at least, by length; words and paths have less. */
 function isRandom(value: string): boolean {

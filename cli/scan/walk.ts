@@ -2,6 +2,7 @@ import { lstatSync, opendirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { diskError, errnoOf } from '../../daemon/home/disk-errors.ts';
 import { formatOf } from '../configure/formats.ts';
+import { withHint } from '../output.ts';
 
 /** Folders that hold what others wrote, or what was made of the rest. */
 const skippedFolders: ReadonlySet<string> = new Set(['.git', '.hg', '.svn', 'node_modules']);
@@ -20,7 +21,7 @@ export function* walk(path: string): Generator<Walked> {
   try {
     isFolder = statSync(path).isDirectory();
   } catch (error) {
-    throw diskError(`cannot look through ${path}`, error);
+    throw withHint(diskError(`cannot look through ${path}`, error), 'name files and folders that are there');
   }
   if (isFolder) yield* walkFolder(path);
   else yield { path };
@@ -38,7 +39,10 @@ function* walkFolder(folder: string): Generator<Walked> {
     const path = join(folder, name);
     try {
       const found = lstatSync(path, { throwIfNoEntry: false });
-      if (found?.isDirectory() === true) {
+      if (found === undefined) {
+        // It has gone meanwhile, or Node put this character in place of bytes that are no UTF-8.
+        if (name.includes('\ufffd')) yield { path, problem: 'its name is no UTF-8' };
+      } else if (found.isDirectory()) {
         if (!skippedFolders.has(name)) yield* walkFolder(path);
       } else if (formatOf(name) !== undefined && isFile(path)) yield { path };
     } catch (error) {

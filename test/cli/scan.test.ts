@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -12,6 +12,7 @@ import { scanBuffer, scanFile, type ScannedFile } from '../../cli/scan/scan-file
 import { allRules, scanText } from '../../cli/scan/scan-text.ts';
 import { tokenRules } from '../../cli/scan/token-rules.ts';
 import { isSecretName } from '../../cli/scan/value-rules.ts';
+import { walk } from '../../cli/scan/walk.ts';
 import { writeRecoveryKey } from '../../protocol/recovery-key.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hush-scan-'));
@@ -21,11 +22,15 @@ after(() => rmSync(folder, { recursive: true }));
 const rulesIn = (text: string, format?: Format): string[] =>
   scanText(text, format).hits.map(({ rule }) => rule.id);
 
-function scanned(name: string, content: string | Uint8Array, mode = 0o600): ScannedFile {
+function put(name: string, content: string | Uint8Array, mode: number): string {
   const path = join(folder, name);
   writeFileSync(path, content);
   chmodSync(path, mode);
-  const result = scanFile(path, buffer);
+  return path;
+}
+
+function scanned(name: string, content: string | Uint8Array, mode = 0o600): ScannedFile {
+  const result = scanFile(put(name, content, mode), buffer);
   assert.ok(result !== undefined);
   return result;
 }
@@ -61,6 +66,13 @@ const shapes: Readonly<Record<string, string>> = {
   'openai-key': `sk-proj-${letters(48)}`,
   'twilio-key': `SK${digits(32)}`,
   'sendgrid-key': `SG.${letters(22)}.${letters(43)}`,
+  'docker-token': `dckr_pat_${letters(27)}`,
+  'huggingface-token': `hf_${'aBcDeFgH'.repeat(5).slice(0, 34)}`,
+  'vault-token': `hvs.${letters(30)}`,
+  'digitalocean-token': `dop_v1_${digits(64)}`,
+  'shopify-token': `shpat_${digits(32)}`,
+  'azure-key': `AccountKey=${letters(86)}==`,
+  'connection-password': `;Password=${letters(9)}`,
   'age-secret-key': `AGE-SECRET-KEY-1${upper(58)}`,
   'hushd-client-key': `hushd-client 1\nname shop\nprivate ${digits(64)}\n`,
   'hushd-recovery-key': recoveryKey(),
@@ -92,10 +104,10 @@ describe('hush scan', () => {
 
   test('knows the names of secrets in any style of case, and not those of what is about them', () => {
     const names =
-      'password dbPassword DB_PASSWORD db-password user.passwd PGPASSWORD secret client_secret clientSecret token accessToken GITHUB_TOKEN api_key apiKey apikey X-API-KEY private_key secretAccessKey credentials pwd db_pwd signing-key encryptionKey session_key passphrase _authToken';
+      'password dbPassword DB_PASSWORD db-password user.passwd PGPASSWORD secret client_secret clientSecret token accessToken GITHUB_TOKEN api_key apiKey apikey X-API-KEY private_key secretAccessKey credentials pwd db_pwd signing-key encryptionKey session_key passphrase _authToken DB_PASS dbPass smtp.pass pinCode //r.example/:_authToken';
     for (const name of names.split(' ')) assert.equal(isSecretName(name), true, name);
     const others =
-      'user port token_ttl passwordFile secret_name tokenUrl key keyboard monkey author public_key publicKeyPath tokenizer password_min_length secret-id secretKeyRefName compass_heading bypass';
+      'user port token_ttl passwordFile secret_name tokenUrl key keyboard monkey author public_key publicKeyPath tokenizer password_min_length secret-id secretKeyRefName compass_heading bypass pass_filenames pin-github-action LoadCredential';
     for (const name of others.split(' ')) assert.equal(isSecretName(name), false, name);
   });
 
@@ -141,9 +153,76 @@ describe('hush scan', () => {
     }
   });
 
+  test('finds what is assigned within a value: in lists of variables, pairs of name and value, and blocks', () => {
+    const value = 'hunter22';
+    const texts: [Format, string, number][] = [
+      ['yaml', `environment:\n  - DB_PASSWORD=${value}\n  - "TOKEN=${value}"\n  - DB_HOST=${value}\n`, 2],
+      ['json', `{"Env": ["DB_PASSWORD=${value}"], "start": "TOKEN=${value} node ."}`, 2],
+      [
+        'yaml',
+        `env:\n  - name: DB_PASSWORD\n    value: ${value}\n  - name: DB_HOST\n    value: ${value}\n`,
+        1,
+      ],
+      [
+        'json',
+        `[{"Name": "DB_PASSWORD", "Value": "${value}"}, {"name": "x", "y": 1, "value": "${value}"}]`,
+        1,
+      ],
+      [
+        'yaml',
+        `a.properties: |\n  host=db\n  db.password=${value}\nb.yml: |\n  x:\n    token: ${value}\n`,
+        2,
+      ],
+      [
+        'yaml',
+        `run: |\n  export API_KEY="${value}"\n  tell the token: it is ${value}\n  token: it is ${value}\n`,
+        1,
+      ],
+      ['toml', `a = '''\nhost=db\npassword=${value}\n'''\n`, 1],
+      ['ini', `//registry.example:8443/:_authToken=${value}\n//r.example/:email=${value}\n`, 1],
+    ];
+    for (const [format, text, count] of texts) {
+      assert.deepEqual(rulesIn(text, format), Array(count).fill('secret-name'), text);
+    }
+    assert.deepEqual(rulesIn(`{"a": "one\\n${shapes['github-token'] ?? ''}"}`), ['github-token']);
+    for (const kind of ['', 'RSA ', 'EC ', 'DSA ', 'OPENSSH ', 'ENCRYPTED ', 'PGP ']) {
+      const pem = Buffer.from(`-----BEGIN ${kind}PRIVATE KEY-----\nMII`).toString('base64');
+      assert.deepEqual(rulesIn(`tls.key: ${pem}\n`, 'yaml'), ['private-key'], kind);
+    }
+    assert.deepEqual(rulesIn(`Endpoint=sb://x/;SharedAccessKey=${letters(43)}=`), ['azure-key']);
+  });
+
+  test('finds secrets behind any number of references, and in copies that editors and hush leave', () => {
+    const lines = Array.from({ length: 1001 }, (_, index) => `A${index}=hush://default/global/a${index}\n`);
+    const { findings, references, omitted } = scanned('r.env', `${lines.join('')}TOKEN=hunter22\n`);
+    assert.deepEqual([findings[0]?.rule, references.length, omitted], ['secret-name', 1000, 1]);
+    for (const name of [
+      'a.toml.bak',
+      '.a.env.0123456789ab',
+      '.a.env.bak.0123456789ab',
+      'a.ini~',
+      '.env.old',
+    ]) {
+      assert.equal(scanned(name, 'token = "hunter22"\n').findings.length, 1, name);
+    }
+  });
+
+  test('tells of a name that is no UTF-8, whose file it cannot open', () => {
+    const strange = join(folder, 'strange');
+    mkdirSync(strange);
+    writeFileSync(
+      Buffer.concat([Buffer.from(`${strange}/caf`), Buffer.of(0xe9), Buffer.from('.env')]),
+      'A=b\n',
+    );
+    assert.deepEqual(
+      [...walk(strange)].map(({ problem }) => problem),
+      ['its name is no UTF-8'],
+    );
+  });
+
   test('passes over what stands for a value that is elsewhere, and over what is random and public', () => {
     const placeholders =
-      '${TOKEN} $TOKEN {{ token }} <token> %(token)s hush://default/global/a changeme xxxxxxxx ******** your-token-here vault:secret/x op://v/i/f ENC[AES256,data] null true example-token';
+      '${TOKEN} $TOKEN {{ token }} <token> %(token)s hush://default/global/a changeme xxxxxxxx ******** your-token-here vault:secret/x op://v/i/f ENC[AES256,data] null true example-token {token} /etc/hushd/token ./token ^4.0.0 >=1.2 bin/token-tool.js /oauth/token write inherit wJalrXUtnEXAMPLEKEY';
     for (const value of placeholders.split(/ (?!token|\}\})/)) {
       assert.deepEqual(rulesIn(`token = "${value}"\n`, 'toml'), [], value);
     }
@@ -155,6 +234,25 @@ describe('hush scan', () => {
     );
     assert.deepEqual(rulesIn(`path: /usr/local/share/some/Path1/of/files\nmax_tokens: 4096\n`, 'yaml'), []);
     assert.deepEqual(rulesIn(`blob: ${hex}\n`, 'yaml'), ['high-entropy']);
+    assert.deepEqual(
+      rulesIn('{"Unexpected_token_1012": "Neočekávaný token.", "auth_key": "キー"}', 'json'),
+      [],
+    );
+    assert.deepEqual(
+      rulesIn('{"password": "two words", "token": "Bearer 0a1b2c3d4e5f6a7b"}', 'json'),
+      Array(2).fill('secret-name'),
+    );
+    const packages =
+      '{"js-tokens": "^8.0.2 || ^9", "rpassword": "7.3", "a-secret": "workspace:*", "gitHead": ';
+    assert.deepEqual(rulesIn(`${packages}"${hex.slice(0, 40)}"}`, 'json'), []);
+    const { references } = scanText(
+      'hush://${P}/global/a hush://<profile>/a hush://{{p}}/a hush://a',
+      undefined,
+    );
+    assert.deepEqual(
+      references.map(({ text }) => text),
+      ['hush://a'],
+    );
   });
 
   test('tells line and column in characters, across the pieces in which a large file is read', () => {
@@ -206,8 +304,10 @@ describe('hush scan', () => {
     const names = fc.constantFrom('f.toml', 'f.yaml', 'f.json', '.env', 'f.ini', 'f.properties', 'f.txt');
     fc.assert(
       fc.property(fc.array(line, { minLength: 1, maxLength: 6 }), names, (lines, name) => {
-        const { findings } = scanned(name, lines.map((parts) => parts.join('')).join('\n'), 0o644);
-        const told = JSON.stringify([findings, sarifOf(findings, allRules([]), '1')]);
+        const path = put(name, lines.map((parts) => parts.join('')).join('\n'), 0o644);
+        // Of what is no text nothing is told.
+        const findings = scanFile(path, buffer)?.findings ?? [];
+        const told = JSON.stringify([findings, sarifOf(findings, [], allRules([]), '1')]);
         for (const [, , , secret] of lines) {
           for (let at = 0; at + 8 <= secret.length; at += 1) {
             const part = secret.slice(at, at + 8);
@@ -239,6 +339,9 @@ describe('hush scan', () => {
       'HR1-AAAAA',
       'a=',
       '\n- ',
+      ';Password=',
+      '|\n  a=b: ',
+      '--a=',
       '|',
       'A',
     ];
@@ -274,6 +377,24 @@ describe('hush scan', () => {
               ),
             }),
           }),
+          invocations: z.tuple([
+            z.strictObject({
+              executionSuccessful: z.literal(false),
+              toolExecutionNotifications: z.array(
+                z.strictObject({
+                  level: z.literal('error'),
+                  message: z.strictObject({ text: z.string().min(1) }),
+                  locations: z.array(
+                    z.strictObject({
+                      physicalLocation: z.strictObject({
+                        artifactLocation: z.strictObject({ uri: z.string() }),
+                      }),
+                    }),
+                  ),
+                }),
+              ),
+            }),
+          ]),
           columnKind: z.literal('unicodeCodePoints'),
           results: z.array(
             z.strictObject({
@@ -303,7 +424,7 @@ describe('hush scan', () => {
       severity,
       message,
     }));
-    const { runs } = shape.parse(sarifOf(findings, rules, '1.0.0'));
+    const { runs } = shape.parse(sarifOf(findings, [{ file: 'a.env', reason: 'x' }], rules, '1.0.0'));
     const [{ results, tool }] = runs;
     assert.deepEqual(
       results.map(({ ruleId, ruleIndex }) => tool.driver.rules[ruleIndex]?.id === ruleId).includes(false),

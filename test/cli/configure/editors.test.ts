@@ -271,6 +271,23 @@ describe('an edit of a config file', () => {
     );
   });
 
+  test('of an INI value that the lines below may go on with is refused', async () => {
+    const read = await readerOf('ini');
+    const kindOf = (text: string): string => leafNamed(read(text).leaves, 's.a').kind;
+    for (const text of [
+      '[s]\na = x\n  more',
+      '[s]\na = x\n  b = y',
+      '[s]\na = x\n\n# c\n\tb = y',
+      '[s]\na = x\n  [t]',
+      '[s]\nb = y\n  a = x',
+    ]) {
+      assert.equal(kindOf(text), 'other', text);
+    }
+    for (const text of ['[s]\n\ta = x\n\tb = y', '[s]\n  a = x\nb = y', '[s]\na = x\n[t]\n  b = y']) {
+      assert.equal(kindOf(text), 'text', text);
+    }
+  });
+
   test('of a value that others are made of is refused', async () => {
     const read = await readerOf('yaml');
     const text = 'a: &x secret # c\nb: *x\n';

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
+  closeSync,
   linkSync,
   mkdirSync,
+  openSync,
   readFileSync,
   readdirSync,
   statSync,
@@ -12,8 +14,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
-import { readForEdit } from '../../../cli/configure/edited-file.ts';
+import { readForEdit, writeBeside } from '../../../cli/configure/edited-file.ts';
 import { connect, type HushClient } from '../../../client/index.ts';
+import { readAcl, writeAcl } from '../../../native/acl.ts';
 import { eventually } from '../../security/facts.ts';
 import { openShell, type Ended, type Shell } from '../hush.ts';
 import { assertShown, commandsIn, pageOf, sectionOf } from '../shown.ts';
@@ -134,6 +137,12 @@ describe('out of plain files', () => {
       assert.equal((await said(`hush configure ${file} taken`)).code, 0);
       assert.equal(readFileSync(file, 'utf8'), 'taken=hush://default/global/taken\n');
       assert.equal((await client.get('global/taken')).version, 2);
+
+      const expiresAt = new Date(Date.now() - 1000).toISOString();
+      await client.call('secret.set', { path: 'global/over', value: Buffer.from('mine'), expiresAt });
+      const expired = await said(`hush configure ${put('b.env', 'over=mine\n')} over`);
+      assert.match(expired.stderr, /^hush: error: global\/over is there already, but has expired\n/);
+      assert.equal(expired.code, 10);
     });
 
     test('refuses a link, a second name, a read-only file, a folder and a pipe, and what is not there', async () => {
@@ -161,7 +170,10 @@ describe('out of plain files', () => {
         [`${put('j.json', '{"a": secret')} a`, 2, /j\.json: it is no JSON at line 1, column 7/],
         [`${put('k.env', Buffer.from([0x58, 0x3d, 0xff]))} X`, 2, /is not UTF-8/],
         [`${put('l.env', 'X=\n')} X`, 2, /X is empty/],
+        [`${put('m.json', '{"a": "secret\\ud800"}')} a`, 2, /a has half of a character/],
+        [`${put('m.env', 'X=secret\n')} X --backup`, 10, /m\.env\.bak exists already\n.*: move it away/],
       ];
+      put('m.env.bak', 'older');
       for (const [words, code, pattern] of refusals) {
         const ended = await said(`hush configure ${words}`);
         assert.match(ended.stderr, pattern);
@@ -173,6 +185,43 @@ describe('out of plain files', () => {
         readdirSync(folder).filter((name) => /^\..*\.[0-9a-f]{12}$/.test(name)),
         [],
       );
+    });
+
+    test('keeps the access control list of the file, without which its mode would let others in', () => {
+      const file = put('acl.env', 'X=secret\n');
+      // acl(5): version 2, then tag, permissions and id: the owner, user 1000, the group, the mask, others.
+      const entries = [
+        [0x01, 6, 0xffffffff],
+        [0x02, 6, 1000],
+        [0x04, 0, 0xffffffff],
+        [0x10, 6, 0xffffffff],
+        [0x20, 0, 0xffffffff],
+      ];
+      const list = new DataView(new ArrayBuffer(4 + 8 * entries.length));
+      list.setUint32(0, 2, true);
+      for (const [index, [tag = 0, permissions = 0, id = 0]] of entries.entries()) {
+        list.setUint16(4 + 8 * index, tag, true);
+        list.setUint16(6 + 8 * index, permissions, true);
+        list.setUint32(8 + 8 * index, id, true);
+      }
+      const acl = new Uint8Array(list.buffer);
+      const opened = <Result>(use: (fd: number) => Result): Result => {
+        const fd = openSync(file, 'r+');
+        try {
+          return use(fd);
+        } finally {
+          closeSync(fd);
+        }
+      };
+      opened((fd) => writeAcl(fd, acl));
+      assert.equal(statSync(file).mode & 0o777, 0o660);
+      writeBeside(readForEdit(file), Buffer.from('X=new\n')).take();
+      assert.equal(readFileSync(file, 'utf8'), 'X=new\n');
+      assert.deepEqual(opened(readAcl), acl);
+      assert.equal(statSync(file).mode & 0o777, 0o660);
+
+      opened((fd) => writeAcl(fd, undefined));
+      assert.equal(readForEdit(file).acl, undefined);
     });
 
     test('leaves the file as it is where the vault refuses or does not answer', async () => {
@@ -281,6 +330,31 @@ describe('out of plain files', () => {
       await assert.rejects(client.get('global/ok'));
     });
 
+    test('stores nothing where one value is too large, or no text, or an option would do nothing', async () => {
+      const file = put('large.env', `FITS=1\nLARGE=${'x'.repeat(64 * 1024 + 1)}\n`);
+      for (const line of [`hush import ${file} --dry-run`, `hush import ${file}`]) {
+        assert.deepEqual(await said(line), {
+          code: 2,
+          stdout: '',
+          stderr:
+            'hush: error: nothing was stored: global/LARGE: the value has 65537 bytes, the limit is 65536\n' +
+            'hush: hint: see [limits] in config.toml\n',
+        });
+      }
+      await assert.rejects(client.get('global/FITS'), { code: 'NOT_FOUND' });
+      const half = put('half.json', '{"fits": "1", "half": "\\ud800"}');
+      assert.match(
+        (await said(`hush import ${half}`)).stderr,
+        /nothing was stored: half has half a character/,
+      );
+      const fits = put('fits.env', 'FITS=1\n');
+      for (const option of ['--key-file x', '--all', '--whole', '--legacy x --scope global']) {
+        assert.equal((await said(`hush import ${fits} ${option}`)).code, 2, option);
+      }
+      assert.equal((await said(`hush import ${fits} --check`)).stdout, 'new global/FITS\n');
+      await assert.rejects(client.get('global/FITS'), { code: 'NOT_FOUND' });
+    });
+
     test('takes variables with their exact bytes, and never those of hush itself', async () => {
       const env = { FROM_ENV: 'v\n"é', HUSH_LEGACY_KEY: 'x' };
       assert.equal((await said('hush import --from env FROM_ENV', env)).stdout, 'new global/FROM_ENV\n');
@@ -315,9 +389,10 @@ describe('out of plain files', () => {
         run('pass', ['init', 'a@example.com']);
         run('pass', ['insert', '-m', 'email/work'], 'p4ss w0rd\nlogin: bob\n');
         run('pass', ['insert', '-m', 'single'], 'one line\n');
+        run('pass', ['insert', '-m', '--', '-c'], 'no option\n');
         for (const program of ['pass', 'gopass']) {
           const { stdout, stderr, code } = await said(
-            `hush import --from ${program} --scope ws:${program}`,
+            `hush import --from ${program} --scope ws:${program} email single`,
             given,
           );
           assert.equal(stdout, `new ws:${program}/email.work\nnew ws:${program}/single\n`, stderr);
@@ -329,6 +404,8 @@ describe('out of plain files', () => {
           assert.equal(code, 0);
           assert.equal(await valueOf(`ws:${program}/email.work`), 'p4ss w0rd');
           assert.equal(await valueOf(`ws:${program}/single`), 'one line');
+          await said(`hush import --from ${program} --scope ws:${program} --prefix x -- -c`, given);
+          assert.equal(await valueOf(`ws:${program}/x-c`), 'no option');
         }
         await said('hush import --from pass email/ --whole', given);
         assert.equal(await valueOf('global/email.work'), 'p4ss w0rd\nlogin: bob');
@@ -364,7 +441,8 @@ describe('out of plain files', () => {
       writeFileSync(
         join(tree, 'app.toml'),
         'password = "hush://default/global/there"\nold = "hush://default/global/gone"\nbad = "hush://default/nowhere"\n' +
-          '"é.password" = "hunter22"\napi_key = "${API_KEY}"\nsecret = "kn0wn" # hush-scan: ignore\nend = "hush://default/global/expired"\n',
+          '"é.password" = "hunter22"\napi_key = "${API_KEY}"\nsecret = "kn0wn" # hush-scan: ignore\nend = "hush://default/global/expired"\n' +
+          'else = "hush://nowhere/global/x"\n',
         { mode: 0o644 },
       );
       const { code, stdout, stderr } = await said(`hush scan ${tree} --strict`);
@@ -374,9 +452,14 @@ describe('out of plain files', () => {
           'app.toml:2:8: medium dangling-reference: a reference to a secret that is not there\n' +
           'app.toml:3:8: medium malformed-reference: a reference that is none: hush://PROFILE/SCOPE/NAME\n' +
           'app.toml:4:17: medium secret-name: a value in plain text whose name says that it is a secret\n' +
-          'app.toml:7:8: medium expired-reference: a reference to a value that has expired\n',
+          'app.toml:7:8: medium expired-reference: a reference to a value that has expired\n' +
+          'app.toml:8:9: medium dangling-reference: a reference to a secret that is not there\n',
       );
-      assert.equal(stderr, 'hush: note: 5 findings in 1 file, 1 ignored\n');
+      assert.equal(
+        stderr.replaceAll(`${tree}/`, ''),
+        'hush: note: binary.ini was not read: it is binary, UTF-16 or no regular file\n' +
+          'hush: note: 6 findings in 1 file, 1 ignored\n',
+      );
       assert.equal(code, 1);
     });
   });
