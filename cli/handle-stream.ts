@@ -1,6 +1,8 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { HushError, type ErrorCode } from '../protocol/errors.ts';
 import { printableJsonText } from '../protocol/printable.ts';
+import { isHandle } from '../protocol/shapes.ts';
+import { askInBatches, type BatchItem, type Outcome } from './batch.ts';
+import type { Daemon } from './daemon.ts';
 import { countText } from './format.ts';
 import { lineOfFailure, lineWithHandle, parseHandleLine, type HandleLine } from './handle-lines.ts';
 import type { InputLine } from './input-lines.ts';
@@ -10,8 +12,9 @@ import { createStatusLine } from './status-line.ts';
 /** What is done with a table of handles. */
 export interface HandleStream {
   readonly lines: AsyncIterable<readonly InputLine[]>;
-  /** The new handle of a line, by the daemon. */
-  readonly renew: (line: HandleLine) => Promise<HandleLine['handle']>;
+  readonly daemon: Daemon;
+  /** What the daemon is asked for the new handle of a line. */
+  readonly ask: (line: HandleLine) => BatchItem;
   /** Whether a line that fails is written as a failure, and the rest goes on. */
   readonly keepGoing: boolean;
   /** What a person reads of it: `rewrapped`. */
@@ -23,6 +26,7 @@ export interface HandleStream {
 
 /** How a line ended. */
 interface Ended {
+  readonly number: number;
   readonly text: string;
   readonly failure?: HushError;
 }
@@ -40,14 +44,11 @@ const endsAll: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'UNAVAILABLE',
 ]);
 
-/**
- * How many reads of 256 KiB are under way besides the newest: about 400 handles of 600 bytes, more than the daemon takes
- * at once, so that it never waits for the next ones.
- */
+/** How many reads of 256 KiB are under way besides the newest: the daemon never waits for the next one. */
 const readsAhead = 1;
 
-const longestPauseMs = 2_000;
-const mostPauses = 60;
+/** So many handles are asked for at once: others wait for a millisecond or two while the daemon answers. */
+const handlesAtOnce = 32;
 
 /**
  * Renews the handle of each line and writes the lines in their order, each as soon as those before it are written. At
@@ -68,13 +69,10 @@ export async function renewHandles(stream: HandleStream): Promise<number> {
     return `${verb} ${countText(done, 'handle')}, ${rate} a second`;
   };
 
-  const finish = async (
-    started: readonly { readonly number: number; readonly ended: Promise<Ended> }[],
-  ): Promise<void> => {
+  const finish = async (ended: readonly Ended[]): Promise<void> => {
     const texts: string[] = [];
     try {
-      for (const { number, ended } of started) {
-        const { text, failure } = await ended;
+      for (const { number, text, failure } of ended) {
         if (failure === undefined) done++;
         else {
           failed++;
@@ -104,12 +102,14 @@ export async function renewHandles(stream: HandleStream): Promise<number> {
     for (;;) {
       const next = await nextLines();
       if (next.done === true) break;
-      const started = next.value.map((line) => ({ number: line.number, ended: renewed(line, stream) }));
-      const turn = last.then(() => finish(started));
+      const started = renewed(next.value, stream);
+      const turn = Promise.all([started, last]).then(([ended]) => finish(ended));
       // What waits for its turn must not count as an error that nobody meets.
-      turn.catch((error: unknown) => {
-        stop(error);
-      });
+      for (const promise of [started, turn]) {
+        promise.catch((error: unknown) => {
+          stop(error);
+        });
+      }
       last = turn;
       underWay.push(turn);
       if (underWay.length > readsAhead) await underWay.shift();
@@ -123,28 +123,43 @@ export async function renewHandles(stream: HandleStream): Promise<number> {
   return done;
 }
 
-async function renewed(line: InputLine, { renew }: HandleStream): Promise<Ended> {
+/** What becomes of the lines of one read. */
+async function renewed(lines: readonly InputLine[], { daemon, ask }: HandleStream): Promise<Ended[]> {
+  const read = lines.map((line) => ({ line, ...handleLineOf(line) }));
+  const items = read.flatMap(({ parsed }) => (parsed === undefined ? [] : [ask(parsed)]));
+  const outcomes = (await outcomesOf(daemon, items)).values();
+  return read.map(({ line: { number, text }, parsed, error }) => {
+    const outcome = parsed === undefined ? { error } : outcomes.next().value;
+    const handle = outcome !== undefined && 'ok' in outcome ? outcome.ok['handle'] : undefined;
+    // It accepts what the schema of handles accepts.
+    if (parsed !== undefined && isHandle(handle))
+      return { number, text: lineWithHandle(parsed, handle as HandleLine['handle']) };
+    const failure = (outcome !== undefined && 'error' in outcome ? outcome.error : undefined) ?? notAHandle();
+    return { number, text: lineOfFailure(text, number, failure), failure };
+  });
+}
+
+const notAHandle = (): HushError => new HushError('UNAVAILABLE', 'the daemon did not answer with a handle');
+
+function handleLineOf({ text, error }: InputLine): { parsed?: HandleLine; error?: HushError } {
+  if (error !== undefined) return { error };
   try {
-    if (line.error !== undefined) throw line.error;
-    const parsed = parseHandleLine(line.text);
-    for (let pauses = 0; ; pauses++) {
-      try {
-        return { text: lineWithHandle(parsed, await renew(parsed)) };
-      } catch (error) {
-        await pauseAfter(error, pauses);
-      }
-    }
-  } catch (error) {
-    if (!(error instanceof HushError)) throw error;
-    return { text: lineOfFailure(line.text, line.number, error), failure: error };
+    return { parsed: parseHandleLine(text) };
+  } catch (fault) {
+    if (fault instanceof HushError) return { error: fault };
+    throw fault;
   }
 }
 
-/** Waits for the rate of a client that has too many requests; any other error is thrown. */
-async function pauseAfter(error: unknown, pauses: number): Promise<void> {
-  const isLimited = error instanceof HushError && error.code === 'RATE_LIMITED';
-  if (!isLimited || pauses === mostPauses) throw error;
-  await wait(Math.min(longestPauseMs, (error.retryAfterMs ?? 100) * (pauses + 1)));
+/** Where the daemon cannot be asked, that is what became of each. */
+async function outcomesOf(daemon: Daemon, items: readonly BatchItem[]): Promise<readonly Outcome[]> {
+  if (items.length === 0) return [];
+  try {
+    return await askInBatches(daemon, items, handlesAtOnce);
+  } catch (error) {
+    if (!(error instanceof HushError)) throw error;
+    return items.map(() => ({ error }));
+  }
 }
 
 const bytesOf = (texts: readonly string[], onTerminal: boolean): Uint8Array =>

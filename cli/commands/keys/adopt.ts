@@ -37,10 +37,14 @@ export function defineAdopt(keys: Command, { output }: Session): void {
         const done = await withDaemon((daemon) =>
           renewHandles({
             lines: inputLines(),
-            renew: ({ handle, namespace, key, tenant }) =>
-              daemon
-                .call('crypto.adopt', { profile, keyring, namespace, key, tenant, handle, oldKey })
-                .then((result) => result.handle),
+            daemon,
+            ask: ({ handle, namespace, key, tenant }) => ({
+              op: 'crypto.adopt',
+              params: {
+                ...{ profile, keyring, namespace, key, handle, oldKey },
+                ...(tenant === undefined ? {} : { tenant }),
+              },
+            }),
             keepGoing,
             verb: 'adopted',
             output,

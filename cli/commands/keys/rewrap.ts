@@ -18,10 +18,11 @@ export function defineRewrap(keys: Command, { output }: Session): void {
       const done = await withDaemon((daemon) =>
         renewHandles({
           lines: inputLines(),
-          renew: ({ handle, namespace, key, tenant }) =>
-            daemon
-              .call('crypto.rotate', { profile, keyring, namespace, key, tenant, handle })
-              .then((result) => result.handle),
+          daemon,
+          ask: ({ handle, namespace, key, tenant }) => ({
+            op: 'crypto.rotate',
+            params: { profile, keyring, namespace, key, ...(tenant === undefined ? {} : { tenant }), handle },
+          }),
           keepGoing,
           verb: 'rewrapped',
           output,
