@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import type { Command } from 'commander';
 import { commands } from '../../cli/commands.ts';
@@ -7,6 +8,7 @@ import { commandOf } from '../../cli/parse.ts';
 import { wordsOf } from '../../cli/usage.ts';
 import { errorTable, HushError } from '../../protocol/errors.ts';
 
+const root = new URL('../../', import.meta.url);
 const session = { output: createOutput(false), finish: () => undefined };
 
 /** Every command and subcommand. */
@@ -49,30 +51,44 @@ describe('the help of every command', () => {
 
   test('names only commands and options that there are', async () => {
     const all = await everyCommand();
-    const byWords = new Map(all.map((command) => [wordsOf(command), command]));
-    const unknown = all.flatMap((command) =>
-      [
-        ...(helpOf(command).split(/^Examples:$/m)[1] ?? '').matchAll(
-          /\bhush ([a-z]+)(?: ([a-z]+))?([^|&\n)]*)/g,
-        ),
-      ].flatMap(([line, one = '', two = '', rest = '']) => {
-        if (one === 'help') return [];
-        const meant = byWords.get(`${one} ${two}`) ?? byWords.get(one);
-        if (meant === undefined) return [line];
-        // What follows a double dash belongs to another program.
-        const [own = ''] = rest.split(/ -- | > /);
-        const options = [...own.matchAll(/(?<=\s)--[a-z][a-z-]*/g)].map(([option]) => option);
-        const known = new Set(meant.options.map(({ long }) => long));
-        return meant.commands.length > 0
-          ? []
-          : options
-              .filter((option) => !known.has(option) && option !== '--help')
-              .map((option) => `${line}: ${option}`);
-      }),
-    );
+    const unknown = all.flatMap((command) => unknownIn(helpOf(command).split(/^Examples:$/m)[1] ?? '', all));
     assert.deepEqual(unknown, []);
   });
 });
+
+describe('the documents', () => {
+  test('name only commands and options that there are', async () => {
+    const all = await everyCommand();
+    const pages = ['README.md', ...readdirSync(new URL('docs/', root)).map((name) => `docs/${name}`)];
+    for (const page of pages.filter((name) => name.endsWith('.md'))) {
+      const text = readFileSync(new URL(page, root), 'utf8');
+      const blocks = [...text.matchAll(/^```(?:console|sh|yaml|crontab|ini)?\n(.*?)^```$/gms)];
+      const spans = [...text.replaceAll(/^```.*?^```$/gms, '').matchAll(/`([^`\n]+)`/g)];
+      const said = [...blocks, ...spans].map(([, code]) => code).join('\n');
+      assert.deepEqual(unknownIn(said, all), [], page);
+    }
+  });
+});
+
+/** The command lines in a text that name a command or an option that there is not. */
+function unknownIn(text: string, all: readonly Command[]): readonly string[] {
+  const byWords = new Map(all.map((command) => [wordsOf(command), command]));
+  const lines = text.matchAll(/(?<![-\w])hush ([a-z]+)(?: ([a-z]+))?([^|&\n)`]*)/g);
+  return [...lines].flatMap(([line, one = '', two = '', rest = '']) => {
+    if (one === 'help') return [];
+    const meant = byWords.get(`${one} ${two}`) ?? byWords.get(one);
+    if (meant === undefined) return [line];
+    // What follows a double dash belongs to another program, and what follows a hash is a comment.
+    const [own = ''] = rest.split(/ -- | > | # /);
+    const options = [...own.matchAll(/(?<=\s)--[a-z][a-z-]*/g)].map(([option]) => option);
+    const known = new Set(meant.options.map(({ long }) => long));
+    return meant.commands.length > 0
+      ? []
+      : options
+          .filter((option) => !known.has(option) && option !== '--help')
+          .map((option) => `${line}: ${option}`);
+  });
+}
 
 describe('every error', () => {
   test('has a hint by its code alone', () => {

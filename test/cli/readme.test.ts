@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { errorTable } from '../../protocol/errors.ts';
-import { openShell, type Typed } from './hush.ts';
-import { assertShown, commandsIn, pageOf, shownAs } from './shown.ts';
+import { openWithHelpers } from '../e2e/doors/helpers.ts';
+import type { Typed } from './hush.ts';
+import { assertShown, commandsIn, pageOf, sectionOf, shownAs } from './shown.ts';
 
 const readme = pageOf('README.md');
 const operations = pageOf('docs/operations.md');
@@ -19,7 +20,7 @@ const typedAt: Readonly<Record<string, readonly Typed[]>> = {
 
 describe('what is written', () => {
   test('every command of the README does what the README shows', async (t) => {
-    const shell = openShell(t);
+    const shell = openWithHelpers(t);
     for (const shown of commandsIn(readme)) {
       const typed = typedAt[shown.line];
       if (typed === undefined) {
@@ -30,6 +31,15 @@ describe('what is written', () => {
         for (const text of shown.lines) assert.match(screen, shownAs(text, 'anywhere'));
       }
     }
+  });
+
+  test('every transcript of docs/operations.md stands in a section of which a test runs all', () => {
+    const sections = [
+      'Values and versions', // test/cli/values.test.ts
+      'Out of plain files', // test/cli/configure/plain-files.test.ts
+      'Into programs', // test/cli/run.test.ts
+    ].flatMap((heading) => commandsIn(sectionOf(operations, heading)));
+    assert.deepEqual(commandsIn(operations), sections);
   });
 
   test('every error code stands in both tables with its exit code', () => {

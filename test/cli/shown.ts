@@ -31,13 +31,39 @@ export function commandsIn(page: string): Shown[] {
   );
 }
 
-/** Whether what a command said is what the page shows, in any order between the streams; `…` stands for any text. */
-export function assertShown({ stdout, stderr }: Pick<Ended, 'stdout' | 'stderr'>, shown: Shown): void {
-  const said = [...linesOf(stdout), ...linesOf(stderr)];
-  const missing = shown.lines.filter((text) => !said.some((line) => shownAs(text, '^$').test(line)));
-  assert.deepEqual(missing, [], `${shown.line} said: ${said.join('\n')}`);
-  assert.equal(said.length, shown.lines.length, `${shown.line} said: ${said.join('\n')}`);
+/**
+ * Whether a command did what the page shows: what `hush` says on standard error is what the page shows as such, the
+ * other lines are all of standard output and what other programs wrote to standard error, each line in its place, and
+ * the exit code is 0. A page shows another exit code by letting the shell print it. `…` stands for any text.
+ */
+export function assertShown({ code, stdout, stderr }: Ended, shown: Shown): void {
+  const ofErrors = linesOf(stderr);
+  const said = {
+    byHush: ofErrors.filter(isMarked),
+    other: [...linesOf(stdout), ...ofErrors.filter((line) => !isMarked(line))],
+  };
+  const expected = {
+    byHush: shown.lines.filter(isMarked),
+    other: shown.lines.filter((line) => !isMarked(line)),
+  };
+  const as = (lines: readonly string[], texts: readonly string[]): string[] =>
+    lines.map((line, index) => {
+      const text = texts[index];
+      return text !== undefined && shownAs(text, '^$').test(line) ? text : line;
+    });
+  assert.deepEqual(
+    {
+      code,
+      byHush: as(said.byHush, expected.byHush),
+      other: as(said.other, expected.other),
+    },
+    { code: 0, ...expected },
+    shown.line,
+  );
 }
+
+/** How `hush` marks each of its lines on standard error. */
+const isMarked = (line: string): boolean => /^hush: (?:error|hint|note): /.test(line);
 
 /** What a shown text stands for, as a whole line (`^$`) or anywhere. */
 export function shownAs(text: string, place: '^$' | 'anywhere'): RegExp {

@@ -13,6 +13,19 @@ const pages = [
 ];
 const textOf = (page: string): string => readFileSync(new URL(page, root), 'utf8');
 
+/** The anchors that GitHub gives the headings of a page. */
+function anchorsIn(text: string): ReadonlySet<string> {
+  const headings = [...text.replaceAll(/^```.*?^```$/gms, '').matchAll(/^#+ (.+)$/gm)];
+  return new Set(
+    headings.map(([, heading = '']) =>
+      heading
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+}
+
 describe('the documents', () => {
   test('link to files that are there, and name tests that are there', () => {
     const missing: string[] = [];
@@ -24,6 +37,19 @@ describe('the documents', () => {
       const tests = [...text.matchAll(/`(test\/[\w./-]+)`/g)].map(([, path = '']) => new URL(path, root));
       for (const file of [...links, ...tests])
         if (!existsSync(file)) missing.push(`${page}: ${file.pathname}`);
+    }
+    assert.deepEqual(missing, []);
+  });
+
+  test('link to headings that are there', () => {
+    const missing: string[] = [];
+    for (const page of pages) {
+      for (const [, path = '', anchor = ''] of textOf(page).matchAll(
+        /\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)/g,
+      )) {
+        const target = path === '' ? textOf(page) : readFileSync(new URL(path, new URL(page, root)), 'utf8');
+        if (!anchorsIn(target).has(anchor)) missing.push(`${page}: ${path}#${anchor}`);
+      }
     }
     assert.deepEqual(missing, []);
   });
