@@ -40,6 +40,7 @@ function isOursAlone(folder) {
  * @param {string} file its whole path; its text is ASCII
  * @param {string} name what to keep it as; programs that do different things with the same file have different ones
  * @param {string} [folder]
+ * @returns {any} what the text returns
  */
 exports.runKept = function runKept(file, name, folder = besideTheCode) {
   var isKept = isOursAlone(folder);
@@ -60,11 +61,15 @@ exports.runKept = function runKept(file, name, folder = besideTheCode) {
       if (code === 0) keep(kept, script.createCachedData());
     });
   }
-  var thisFile = url.pathToFileURL(file).href;
-  script.runInThisContext()(nodeModule.createRequire(file), thisFile, function importOnDemand(specifier) {
-    exports.keepCompiledCode(folder);
-    return import(new URL(specifier, thisFile).href);
-  });
+  var modules;
+  return script.runInThisContext()(
+    nodeModule.createRequire(file),
+    url.pathToFileURL(file).href,
+    function importOnDemand(specifier) {
+      modules ??= exports.runKept(path.join(path.dirname(file), 'on-demand.bundle'), 'on-demand', folder);
+      return modules[specifier]();
+    },
+  );
 };
 
 /**

@@ -1,16 +1,17 @@
 /*
- * Makes of each short program one file, so that it starts fast: `node tools/bundle.ts [DIST]`, after tsc has filled
- * DIST. What a program imports on demand stays in the files that tsc has made, except what its short ways need.
+ * Makes of each program one file, so that it starts fast: `node tools/bundle.ts [DIST]`, after tsc has filled DIST. What
+ * programs import on demand, except what their short ways need, is in one file for all of them.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build, type Plugin } from 'esbuild';
+import { build, type BuildOptions, type Plugin } from 'esbuild';
 
 const dist = resolve(process.argv[2] ?? fileURLToPath(new URL('../dist', import.meta.url)));
 const bundles = join(dist, 'bundles');
 
 const nothing = /(?!)/;
+const everything = /^/;
 
 /** The programs by the command that starts them, with what they import on demand and yet hold in their one file. */
 const programs: Readonly<Record<string, { readonly main: string; readonly holds: RegExp }>> = {
@@ -18,6 +19,7 @@ const programs: Readonly<Record<string, { readonly main: string; readonly holds:
   'docker-credential-hush': { main: 'cli/doors/docker/main.js', holds: nothing },
   'git-credential-hush': { main: 'cli/doors/git/main.js', holds: nothing },
   hush: { main: 'cli/main.js', holds: /\/(cli\/(commands\/(get|run)|parse)|client\/socket)\.js$/ },
+  hushd: { main: 'daemon/main.js', holds: everything },
 };
 
 /** Leaves what is imported on demand where tsc has put it. */
@@ -32,33 +34,69 @@ const onDemand = (holds: RegExp): Plugin => ({
   },
 });
 
+/** Lets each file find what lies beside it, as if it ran from where it is. */
+const ownUrl: Plugin = {
+  name: 'own-url',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/(cli|client|daemon|native|noise|protocol)\/.*\.js$/ }, ({ path }) => {
+      const url = `new URL(${JSON.stringify(relative(bundles, path))}, thisFile).href`;
+      return { contents: readFileSync(path, 'utf8').replaceAll('import.meta.url', url) };
+    });
+  },
+};
+
+/** What each build is made with. */
+const common = {
+  write: false,
+  metafile: true,
+  bundle: true,
+  platform: 'node',
+  target: 'node22.15',
+  external: ['koffi', 'sodium-native', 'better-sqlite3-multiple-ciphers'],
+  legalComments: 'none',
+  logLevel: 'warning',
+  absWorkingDir: dirname(dist),
+  nodePaths: [fileURLToPath(new URL('../node_modules', import.meta.url))],
+} satisfies BuildOptions;
+
 mkdirSync(bundles, { recursive: true });
+const wanted = new Set<string>();
 for (const [command, { main, holds }] of Object.entries(programs)) {
   const { outputFiles, metafile } = await build({
+    ...common,
     entryPoints: [join(dist, main)],
     outfile: join(bundles, `${command}.bundle`),
-    write: false,
-    metafile: true,
-    bundle: true,
-    platform: 'node',
     // A module that is required takes Node half the time of one that is imported, and node:fs loads nothing with it.
     format: 'cjs',
-    target: 'node22.15',
-    minify: true,
-    external: ['koffi', 'sodium-native', 'better-sqlite3-multiple-ciphers'],
-    define: { 'import.meta.url': 'thisFile' },
-    legalComments: 'none',
-    logLevel: 'warning',
-    plugins: [onDemand(holds)],
-    absWorkingDir: dirname(dist),
-    nodePaths: [fileURLToPath(new URL('../node_modules', import.meta.url))],
+    // The daemon's log shows where a fault was.
+    minify: command !== 'hushd',
+    plugins: [onDemand(holds), ownUrl],
   });
   const [output] = outputFiles;
   const later = Object.values(metafile.outputs).flatMap(({ imports }) =>
     imports.filter(({ kind, external }) => kind === 'dynamic-import' && external === true),
   );
+  for (const { path } of later) wanted.add(path);
   const text = output?.text.replaceAll(/\bimport\((?=")/g, 'importOnDemand(') ?? '';
   if (text.split('importOnDemand(').length - 1 !== later.length)
     throw new Error(`${command}: imports are left over`);
   writeFileSync(join(bundles, `${command}.bundle`), text);
 }
+
+const [onDemandOutput] = (
+  await build({
+    ...common,
+    stdin: {
+      contents: `module.exports = {\n${[...wanted]
+        .map((path) => `${JSON.stringify(path)}: () => import(${JSON.stringify(join(bundles, path))}),\n`)
+        .join('')}};`,
+      resolveDir: bundles,
+    },
+    outfile: join(bundles, 'on-demand.bundle'),
+    format: 'iife',
+    globalName: 'modules',
+    minify: true,
+    plugins: [ownUrl],
+  })
+).outputFiles;
+writeFileSync(join(bundles, 'on-demand.bundle'), `${onDemandOutput?.text ?? ''}\nreturn modules;`);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -67,9 +67,22 @@ describe('the commands', () => {
     });
 
     test(`${name} is a program that Node is found for`, () => {
-      assert.ok(readFileSync(command(name), 'utf8').startsWith('#!/usr/bin/env node\n'));
+      const [first = ''] = readFileSync(command(name), 'utf8').split('\n', 1);
+      assert.match(first, /^#!\/usr\/bin\/env (?:-S node --|node)$/);
     });
   }
+
+  test('hush is given its options by Node, which would act on --env-file itself: on NODE_OPTIONS in such a file', () => {
+    place('cli/main.ts', 'console.log(JSON.stringify([process.argv.slice(2), process.env.A]));');
+    place('evil.cjs', 'console.log("loaded");');
+    place('evil.env', `NODE_OPTIONS=--require ${join(folder, 'evil.cjs')}\nA=1\n`);
+    const env = { PATH: `${dirname(process.execPath)}:${process.env['PATH'] ?? ''}` };
+    for (const file of [join(folder, 'evil.env'), 'absent']) {
+      const words = ['run', '--env-file', file, '--json'];
+      const { stdout } = spawnSync(command('hush'), words, { encoding: 'utf8', env });
+      assert.equal(stdout, `${JSON.stringify([words, null])}\n`);
+    }
+  });
 
   test('hushd becomes the serving process from its own file, with its arguments', () => {
     const bootstrap = new URL('../../daemon/bootstrap.ts', import.meta.url).href;

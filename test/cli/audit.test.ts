@@ -15,7 +15,6 @@ import {
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, test, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { HushClient } from '../../client/index.ts';
 import { eventually, utf8 } from '../security/facts.ts';
@@ -27,6 +26,7 @@ import {
   type TestDaemon,
   type TestHome,
 } from '../support/daemon.ts';
+import { programPath } from '../support/programs.ts';
 import { openShell, type Ended, type Shell } from './hush.ts';
 
 const report = z.object({
@@ -165,7 +165,7 @@ describe('hush audit', () => {
   });
 
   test('tail -f shows what comes, over the beginning of the next segment, and ends with its reader', async () => {
-    const program = fileURLToPath(new URL('../../bin/hush.js', import.meta.url));
+    const program = programPath('hush');
     const env = { ...process.env, HUSH_HOME: shell.home };
     const child = spawn(process.execPath, [program, 'audit', 'tail', '-f', '-n', '1', '--json'], { env });
     const seen: string[] = [];

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { programPath } from '../support/programs.ts';
 
-const program = fileURLToPath(new URL('../../bin/hush.js', import.meta.url));
+const program = programPath('hush');
 const terminal = fileURLToPath(new URL('./terminal.py', import.meta.url));
 
 /** How a command ended. */
@@ -64,7 +65,7 @@ export function openShell(t: TestContext): Shell {
   const runHush = (line: string, { input = '', env = {} }: Given = {}): Promise<EndedBytes> => {
     const [command = '', ...args] = line.split(' ').filter((word) => word !== '');
     assert.equal(command, 'hush');
-    return runProgram(process.execPath, [program, ...args], input, { ...base, ...env });
+    return runProgram(process.execPath, ['--', program, ...args], input, { ...base, ...env });
   };
   t.after(() => {
     killDaemon(home);
@@ -80,14 +81,14 @@ export function openShell(t: TestContext): Shell {
     async runScript(script) {
       const shim = join(home, 'bin', 'hush');
       mkdirSync(join(home, 'bin'), { recursive: true, mode: 0o700 });
-      writeFileSync(shim, `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`, { mode: 0o700 });
+      writeFileSync(shim, `#!/bin/sh\nexec '${process.execPath}' -- '${program}' "$@"\n`, { mode: 0o700 });
       const env = { ...base, PATH: `${join(home, 'bin')}:${process.env['PATH'] ?? ''}` };
       const { code, stdout, stderr } = await runProgram('sh', ['-c', `cd '${home}' && ${script}`], '', env);
       return { code, stdout: stdout.toString(), stderr: stderr.toString() };
     },
     async type(line, steps, columns = 80, env = {}) {
       const [, ...args] = line.split(' ');
-      const job = JSON.stringify({ argv: [process.execPath, program, ...args], steps, columns });
+      const job = JSON.stringify({ argv: [process.execPath, '--', program, ...args], steps, columns });
       const { code, stdout, stderr } = await runProgram('python3', [terminal], job, {
         ...base,
         NO_COLOR: '1',

@@ -3,11 +3,11 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { connect } from '../../client/index.ts';
+import { programPath } from '../support/programs.ts';
 import { exitOf, makeHome, passphraseCredential, type TestHome } from '../support/daemon.ts';
 
-const hushd = fileURLToPath(new URL('../../bin/hushd.js', import.meta.url));
+const hushd = programPath('hushd');
 
 /** The daemon as systemd-socket-activate(1) starts it: by the first connection, with the socket as descriptor 3. */
 async function listenFor(t: TestContext, home: TestHome, options: readonly string[] = []) {

@@ -4,10 +4,10 @@ import { chmodSync, cpSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { buffer } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { openChain } from '../../daemon/audit/chain.ts';
 import { recordPrefix } from '../../daemon/audit/records.ts';
 import { filesIn, rebuilt, smallSegments, someCalls } from '../audit/live-log.ts';
+import { programPath } from '../support/programs.ts';
 import {
   exitOf,
   makeHome,
@@ -20,7 +20,7 @@ import { eventually, utf8 } from './facts.ts';
 import { daemonUser, otherUser, skippedUnlessRoot, startOpenToAll, wireAs } from './peers.ts';
 import { codeOf, greet } from './wire.ts';
 
-const program = fileURLToPath(new URL('../../bin/hush.js', import.meta.url));
+const program = programPath('hush');
 
 interface Ended {
   readonly code: number | null;

@@ -4,17 +4,17 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { connect } from '../../client/index.ts';
 import { writeClientKey } from '../../noise/client-key.ts';
 import { acceptEphemeral } from '../../noise/ephemeral.ts';
 import { acceptResponder } from '../../noise/handshake.ts';
 import { newPrivateKey, publicKeyOf } from '../../noise/x25519.ts';
 import { startRawServer, temporarySocket, limits, type Peer, type Request } from '../client/server.ts';
+import { programPath } from '../support/programs.ts';
 import { cleanEnvironment } from '../support/daemon.ts';
 import { utf8 } from './facts.ts';
 
-const hush = fileURLToPath(new URL('../../bin/hush.js', import.meta.url));
+const hush = programPath('hush');
 const hello = { version: 1, versions: [1], daemon: 'fake', limits };
 
 /** What a fake may know: the real daemon's public key, and that of the client, but no private one of either. */

@@ -5,14 +5,14 @@ import { mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { fixedFlags } from '../../daemon/bootstrap.ts';
+import { programPath } from '../support/programs.ts';
 import { exitOf, keyCredential, makeHome, startDaemon } from '../support/daemon.ts';
 import { textOf, utf8 } from './facts.ts';
 import { daemonUser, skippedUnlessRoot, startOpenToAll, wireAs } from './peers.ts';
 import { codeOf, greet } from './wire.ts';
 
-const hushd = fileURLToPath(new URL('../../bin/hushd.js', import.meta.url));
+const hushd = programPath('hushd');
 
 function temporaryFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'hushd-test-'));

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { programPath } from '../support/programs.ts';
 import { passphraseCredential, startUnlocked } from '../support/daemon.ts';
 import { textOf, utf8 } from './facts.ts';
 import { enrol, enrolledWire, startRelay, type Way } from './noise-wire.ts';
@@ -10,7 +10,7 @@ import { codeOf, greetedWire, within } from './wire.ts';
 const path = 'global/a';
 const secret = 'the value that no relay may see';
 const place = { keyring: 'default', namespace: 'mail', key: 'smtp' };
-const hush = fileURLToPath(new URL('../../bin/hush.js', import.meta.url));
+const hush = programPath('hush');
 
 test('with field encryption no value is in the messages, whatever else is', async (t) => {
   const { daemon, client: owner, home } = await startUnlocked(t);

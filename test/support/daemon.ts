@@ -11,6 +11,7 @@ import { argon2Bounds, createArgon2Queue } from '../../daemon/keys/passphrase.ts
 import { createSecureArena } from '../../daemon/memory/secure-bytes.ts';
 import { createProfile } from '../../daemon/profiles/create.ts';
 import { parseProfileName } from '../../protocol/names.ts';
+import { programPath } from './programs.ts';
 
 /** The smallest Argon2id that hushd allows, so that tests spend their time on other things. */
 export const cheapArgon2 = { memoryKiB: argon2Bounds.memoryKiB.least, passes: argon2Bounds.passes.least };
@@ -205,7 +206,7 @@ export function spawnDaemon(
 ): ChildProcess {
   const standardError = log === undefined ? 'pipe' : openSync(log, 'a', 0o600);
   try {
-    return spawn(process.execPath, [new URL('../../bin/hushd.js', import.meta.url).pathname, ...args], {
+    return spawn(process.execPath, [programPath('hushd'), ...args], {
       env: { ...home.env, ...env },
       stdio: ['ignore', 'pipe', standardError],
       ...(uid === undefined ? {} : { uid, gid: uid }),
