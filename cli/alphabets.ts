@@ -25,10 +25,11 @@ export const alphabets: Readonly<Record<string, string>> = {
 export const defaultAlphabet = 'alnum';
 
 const printableAscii = /^[\x20-\x7e]+$/;
+const word = /^[A-Za-z]{2,}[0-9]*$/;
 
 /**
- * The alphabet of a name, or the characters themselves: 2 to 95 different ones of ASCII that can be typed. Throws
- * BAD_REQUEST.
+ * The alphabet of a name, or the characters themselves: 2 to 95 different ones of ASCII that can be typed. A word is the
+ * letters in it only where they stand in their order: `base64` would else be six characters. Throws BAD_REQUEST.
  */
 export function alphabetOf(text: string): string {
   const named = Object.hasOwn(alphabets, text) ? alphabets[text] : undefined;
@@ -36,12 +37,18 @@ export function alphabetOf(text: string): string {
   if (!printableAscii.test(text)) throw malformed('an alphabet is characters of ASCII that can be typed');
   if (new Set(text).size !== text.length) throw malformed('a character stands twice in the alphabet');
   if (text.length < 2) throw malformed('an alphabet has two characters at least');
+  if (word.test(text) && !isInOrder(text)) throw malformed('there is no alphabet of that name');
   return text;
 }
 
+const isInOrder = (text: string): boolean =>
+  Array.from(text.matchAll(/[a-z]+|[A-Z]+|[0-9]+/g)).every(
+    ([run]) => run === Array.from(run).sort().join(''),
+  );
+
 const malformed = (message: string): HushError =>
   new HushError('BAD_REQUEST', message, {
-    hint: `name one (${Object.keys(alphabets).join(', ')}), or write different characters`,
+    hint: `name one (${Object.keys(alphabets).join(', ')}), or write different characters, letters in their order`,
   });
 
 /** How many bits it takes to guess so many characters of an alphabet. */

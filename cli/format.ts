@@ -28,8 +28,11 @@ export function sizeText(bytes: number): string {
 
 /** Rows of columns under each other, two blanks apart; the last column is not padded. */
 export function columns(rows: readonly (readonly string[])[]): string[] {
-  const width = (index: number): number => Math.max(...rows.map((row) => row[index]?.length ?? 0));
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [index, { length }] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, length);
+  }
   return rows.map((row) =>
-    row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(width(index)))).join('  '),
+    row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0))).join('  '),
   );
 }

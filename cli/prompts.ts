@@ -3,7 +3,7 @@ import { HushError } from '../protocol/errors.ts';
 import { utf8Of } from './passphrase.ts';
 import { isGiven } from './switches.ts';
 
-/** The exit code of a process that Ctrl-C ended: 128 + SIGINT. */
+/** The exit code of a process that Ctrl-C ended, or Ctrl-D at a prompt: 128 + SIGINT. */
 const interrupted = 130;
 
 /** What a terminal that does not know its size is taken for. */
@@ -34,8 +34,8 @@ function refuseIfForbidden(message: string, instead: string): void {
 
 /**
  * What was typed at a hidden prompt, as UTF-8 that is the caller's to wipe. Nothing of it shows, its length neither.
- * The prompt's library has it in strings, which cannot be wiped and die with this short process. Ctrl-C ends the
- * process here, after the library has put the terminal back. With `--no-input` it throws BAD_REQUEST, the hint being
+ * The prompt's library has it in strings, which cannot be wiped and die with this short process. Ctrl-C and
+ * Ctrl-D end the process here, after the library has put the terminal back. With `--no-input` it throws BAD_REQUEST, the hint being
  * `instead`.
  */
 export async function askHidden(
@@ -44,7 +44,7 @@ export async function askHidden(
   instead = 'leave --no-input away, or pipe it in: the help of the command says how',
 ): Promise<Uint8Array<ArrayBuffer>> {
   refuseIfForbidden(message, instead);
-  const { password } = await import('@clack/prompts');
+  const { password } = await promptLibrary();
   const answer = await password({
     ...streams(),
     message,
@@ -82,16 +82,23 @@ export async function mayGoAhead(question: string, yes: true | undefined): Promi
 
 /** Whether a person at the terminal agrees; the answer that Enter gives is no. */
 export async function askYesNo(question: string): Promise<boolean> {
-  const { confirm } = await import('@clack/prompts');
+  const { confirm } = await promptLibrary();
   const answer = await confirm({ ...streams(), message: question, initialValue: false });
   return typeof answer === 'symbol' ? leave() : answer;
 }
 
 /** What was typed, in the open. */
 export async function askText(message: string): Promise<string> {
-  const { text } = await import('@clack/prompts');
+  const { text } = await promptLibrary();
   const answer = await text({ ...streams(), message });
   return typeof answer === 'symbol' ? leave() : answer;
+}
+
+/** What draws prompts. To it Ctrl-D is no cancelling: it would end without a word, and take the cursor along. */
+async function promptLibrary() {
+  const library = await import('@clack/prompts');
+  library.updateSettings({ aliases: { '\x04': 'cancel' } });
+  return library;
 }
 
 /** Prompts are drawn on standard error, so that standard output stays what was asked for. */
@@ -101,7 +108,7 @@ function streams(): { readonly input: NodeJS.ReadStream; readonly output: NodeJS
   return { input: process.stdin, output: process.stderr };
 }
 
-/** Ends the process after the library has seen Ctrl-C and answered with its cancel symbol. */
+/** Ends the process after the library has seen Ctrl-C or Ctrl-D and answered with its cancel symbol. */
 function leave(): never {
   process.exit(interrupted);
 }

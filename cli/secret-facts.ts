@@ -33,15 +33,16 @@ export function noteOption(text: string): string {
   });
 }
 
+/** A tag. Throws BAD_REQUEST. */
+export function tagOption(text: string): string {
+  if (tagPattern.test(text)) return text;
+  throw new HushError('BAD_REQUEST', 'that is not a tag', { hint: 'a tag is 1-64 of A-Z a-z 0-9 . _ -' });
+}
+
 /** The value of `--tag` with those before it; an empty text is no tag. Throws BAD_REQUEST. */
 export function tagsOption(text: string, before: readonly string[] = []): readonly string[] {
   if (text === '') return before;
-  const tags = before.includes(text) ? before : [...before, text];
-  if (!tagPattern.test(text)) {
-    throw new HushError('BAD_REQUEST', 'that is not a tag', {
-      hint: 'a tag is 1-64 of A-Z a-z 0-9 . _ -',
-    });
-  }
+  const tags = before.includes(text) ? before : [...before, tagOption(text)];
   if (tags.length <= mostTags) return tags;
   throw new HushError('BAD_REQUEST', `a secret has at most ${mostTags} tags`, { hint: 'hush help set' });
 }

@@ -3,6 +3,7 @@ import type { Define } from '../commands.ts';
 import { withDaemon, type Daemon } from '../daemon.ts';
 import { expiryText, soonMs } from '../expiry.ts';
 import { columns, countText, sizeText } from '../format.ts';
+import { tagOption } from '../secret-facts.ts';
 import { profileOf, type ProfileOption } from '../target.ts';
 import { badUsage } from '../usage.ts';
 
@@ -22,7 +23,7 @@ type Entry = Page['entries'][number];
 export const define: Define = (command, { output }) => {
   command
     .option('--prefix <text>', 'only paths that start with this')
-    .option('--tag <tag>', 'only those that have this tag')
+    .option('--tag <tag>', 'only those that have this tag', tagOption)
     .option('--expired', 'only those whose value has expired')
     .option('--deleted', 'those that are deleted and can be restored, instead of the others')
     .option('-l, --long', 'with size, version, time of the last change, expiry, tags and note')
@@ -42,9 +43,7 @@ export const define: Define = (command, { output }) => {
         ...(limit === undefined ? {} : { limit }),
         ...(after === undefined ? {} : { after }),
       };
-      const { entries, next } = await withDaemon((daemon) =>
-        limit === undefined ? allEntries(daemon, params) : daemon.call('secret.list', params),
-      );
+      const { entries, next } = await withDaemon((daemon) => entriesOf(daemon, params));
       entries.sort((a, b) => (a.path < b.path ? -1 : 1));
       const now = new Date();
       await output.facts(
@@ -75,15 +74,19 @@ function limitOf(text: string): number {
   throw badUsage(`--limit is 1 to ${mostEntries}`, 'list');
 }
 
-/** All pages as one. */
-async function allEntries(daemon: Daemon, params: ParamsOf<'secret.list'>): Promise<Page> {
+/** The daemon's pages, which may hold few of the wanted, as one: as long as the limit says, else with all there are. */
+async function entriesOf(daemon: Daemon, { limit, ...params }: ParamsOf<'secret.list'>): Promise<Page> {
   const entries: Entry[] = [];
-  let page = await daemon.call('secret.list', params);
-  for (;;) {
+  let page: Page = { entries };
+  do {
+    page = await daemon.call('secret.list', {
+      ...params,
+      ...(page.next === undefined ? {} : { after: page.next }),
+      ...(limit === undefined ? {} : { limit: limit - entries.length }),
+    });
     entries.push(...page.entries);
-    if (page.next === undefined) return { entries };
-    page = await daemon.call('secret.list', { ...params, after: page.next });
-  }
+  } while (page.next !== undefined && entries.length !== limit);
+  return { ...page, entries };
 }
 
 const longLines = (entries: readonly Entry[], now: Date): string[] =>

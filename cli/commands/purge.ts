@@ -30,11 +30,17 @@ export const define: Define = (command, { output }) => {
       const { version } = options;
       const which = version === undefined ? {} : { version };
       await requireConfirmed(target, options);
-      const { purged } = await withDaemon((daemon) => daemon.call('secret.purge', { ...target, ...which }));
+      const { purged, erased } = await withDaemon((daemon) =>
+        daemon.call('secret.purge', { ...target, ...which }),
+      );
       const what = version === undefined ? countText(purged, 'version') : `version ${version}`;
-      await output.facts({ ...target, ...which, purged }, [
-        `${what} of ${target.path} ${purged === 1 ? 'is' : 'are'} destroyed`,
-      ]);
+      const done = `${what} of ${target.path} ${purged === 1 ? 'is' : 'are'} destroyed`;
+      await output.facts({ ...target, ...which, purged, erased }, [done]);
+      if (!erased) {
+        throw new HushError('UNAVAILABLE', `${done}, and the old bytes are still on the disk`, {
+          hint: 'make room on the disk: the next hush purge removes them too',
+        });
+      }
     });
 };
 

@@ -60,8 +60,9 @@ export const define: Define = (command, { output }) => {
         if (!options.reveal) await output.facts(told, [line]);
         else if (output.json) await output.facts({ ...told, ...valueFields(value) }, []);
         else {
-          await output.bytes(value);
+          // First of all that it is stored: should it not be shown, `get` can.
           await output.note(line);
+          await output.bytes(value);
         }
         if (options.generate !== undefined) {
           const bits = bitsOf(value.length, options.alphabet ?? alphabetOf(defaultAlphabet));

@@ -13,11 +13,17 @@ const newestFiles = 2;
 export async function lookAtAudits(paths: HomePaths): Promise<readonly Finding[]> {
   const names = existsSync(paths.profileAudits) ? readdirSync(paths.profileAudits).filter(isProfileName) : [];
   const chains = [
-    { name: 'the daemon', folder: paths.daemonAudit, more: 'hush audit verify' },
+    {
+      name: 'the daemon',
+      folder: paths.daemonAudit,
+      verify: 'hush audit verify',
+      search: 'hush audit search --daemon',
+    },
     ...names.map((name) => ({
       name,
       folder: profilePathsOf(paths, name).audit,
-      more: `hush audit verify -p ${name}`,
+      verify: `hush audit verify -p ${name}`,
+      search: `hush audit search -p ${name}`,
     })),
   ];
   const found = await Promise.all(chains.map((chain) => attemptCheck('audit', () => chainFindings(chain))));
@@ -27,11 +33,12 @@ export async function lookAtAudits(paths: HomePaths): Promise<readonly Finding[]
 interface Chain {
   readonly name: string;
   readonly folder: string;
-  /** The command that looks at all of it. */
-  readonly more: string;
+  /** The commands that look at all of it, and for records in it. */
+  readonly verify: string;
+  readonly search: string;
 }
 
-async function chainFindings({ name, folder, more }: Chain): Promise<readonly Finding[]> {
+async function chainFindings({ name, folder, verify, search }: Chain): Promise<readonly Finding[]> {
   const check = 'audit';
   const parts = existsSync(folder) ? folderParts(folder) : [];
   if (parts.length === 0) return [];
@@ -39,17 +46,11 @@ async function chainFindings({ name, folder, more }: Chain): Promise<readonly Fi
   const { bad, records, lost } = await verifyParts(newest, { anywhere: newest.length < parts.length });
   if (bad !== undefined) {
     const message = `${bad.file} of ${name}, line ${bad.line}: ${bad.why}`;
-    return [{ check, state: 'problem', message, hint: `${more} tells more` }];
+    return [{ check, state: 'problem', message, hint: `${verify} tells more` }];
   }
   const message = `${name}: ${countText(records, 'record')} in the newest ${countText(newest.length, 'file')} hold together`;
   if (lost === 0) return [{ check, state: 'ok', message }];
   const loss = `${name}: ${countText(lost, 'record')} could not be written when they were made`;
-  return [
-    {
-      check,
-      state: 'warning',
-      message: loss,
-      hint: `hush audit search --event audit.lost, and look at the disk`,
-    },
-  ];
+  const hint = `${search} --event audit.lost, and look at the disk`;
+  return [{ check, state: 'warning', message: loss, hint }];
 }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { readSafeFile } from '../../daemon/home/files.ts';
 import { profilePathsOf, type HomePaths } from '../../daemon/home/paths.ts';
 import { ownRule } from '../../daemon/unlock/backoff.ts';
@@ -14,7 +14,11 @@ const check = 'unlock';
 /** Who has given wrong passphrases, and has to wait for it; a file that cannot be read counts as the longest wait. */
 export function lookAtBackoff(paths: HomePaths): readonly Finding[] {
   const names = existsSync(paths.profiles) ? readdirSync(paths.profiles).filter(isProfileName) : [];
-  return names.flatMap((name) => findingsOf(name, profilePathsOf(paths, name).backoff));
+  return names.flatMap((name) => {
+    const { folder, backoff } = profilePathsOf(paths, name);
+    // What stands in a folder's place is a finding of the home.
+    return lstatSync(folder).isDirectory() ? findingsOf(name, backoff) : [];
+  });
 }
 
 function findingsOf(name: ProfileName, path: string): readonly Finding[] {

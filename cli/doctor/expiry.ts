@@ -2,6 +2,7 @@ import { HushError } from '../../protocol/errors.ts';
 import type { Daemon } from '../daemon.ts';
 import { soonMs } from '../expiry.ts';
 import { countText } from '../format.ts';
+import { forProfile } from '../hints.ts';
 import type { Finding } from './finding.ts';
 
 const check = 'expiry';
@@ -50,14 +51,7 @@ function findingFor(
   const others = entries.length > mostNamed ? ', …' : '';
   const verb = entries.length === 1 ? one : many;
   const message = `${profile}: ${countText(entries.length, 'value')} ${verb}: ${names.join(', ')}${others}`;
-  return [
-    {
-      check,
-      state: 'warning',
-      message,
-      hint: hint.replaceAll(/hush \w+/g, (text) => `${text} -p ${profile}`),
-    },
-  ];
+  return [{ check, state: 'warning', message, hint: forProfile(hint, profile) }];
 }
 
 async function expiringIn(

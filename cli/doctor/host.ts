@@ -18,6 +18,8 @@ import { attemptCheck, type Finding } from './finding.ts';
 
 const MiB = 1024 * 1024;
 
+const restoring = 'hush backup restore FILE --replace';
+
 /** Below this nothing can be kept for long; below the other it is time to look after it. */
 const scarceBytes = 32 * MiB;
 const shortBytes = 512 * MiB;
@@ -66,7 +68,7 @@ function brokenFiles(paths: HomePaths, name: ProfileName): readonly Finding[] {
   }
   const { broken, files } = headerFindings(header);
   const { vault, keyset } = files === undefined ? first : filesOf(folder, files);
-  if (isVoid(vault)) broken.push(problemOf(`${vault} is missing or empty`, 'restore it from a backup'));
+  if (isVoid(vault)) broken.push(problemOf(`${vault} is missing or empty`, restoring));
   if (isVoid(keyset)) {
     const message = `${keyset} is missing or empty`;
     broken.push({ check: 'profiles', state: 'warning', message, hint: `hush unlock -p ${name} rebuilds it` });
@@ -86,7 +88,7 @@ function headerFindings(path: string): {
     // The home's findings tell of modes, owners and links.
     if (error.code === 'UNSAFE_MODE') return { broken: [], files: undefined };
     const isNewer = error.code === 'NEWER_FORMAT';
-    const hint = isNewer ? 'install the release that wrote it' : 'restore it from a backup';
+    const hint = isNewer ? 'install the release that wrote it' : restoring;
     return { broken: [problemOf(`${path}: ${error.message}`, hint)], files: undefined };
   }
 }

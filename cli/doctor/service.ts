@@ -13,10 +13,19 @@ import { lookAtClock } from './clock.ts';
 import { lookAtExpiry } from './expiry.ts';
 import { attemptCheck, type Finding } from './finding.ts';
 
+const notRunning: Finding = {
+  check: 'daemon',
+  state: 'warning',
+  message: 'it does not run',
+  hint: 'hush start',
+};
+
 /** What can be said of the socket and of the daemon behind it. */
 export async function lookAtService(paths: HomePaths): Promise<readonly Finding[]> {
   const daemon = await attemptCheck('daemon', () => daemonFindings(paths));
-  const isReached = daemon.some(({ check, state }) => check === 'daemon' && state !== 'problem');
+  const isReached = daemon.every(
+    (finding) => finding !== notRunning && (finding.check !== 'daemon' || finding.state !== 'problem'),
+  );
   return [...(await attemptCheck('socket', () => [socketFinding(paths, isReached)])), ...daemon];
 }
 
@@ -62,10 +71,7 @@ async function daemonFindings(paths: HomePaths): Promise<readonly Finding[]> {
     return { status, inside: (await Promise.all(looked)).flat() };
   });
   if (found === undefined) {
-    return [
-      { check: 'daemon', state: 'warning', message: 'it does not run', hint: 'hush start' },
-      ...(await clockFinding(paths, undefined)),
-    ];
+    return [notRunning, ...(await clockFinding(paths, undefined))];
   }
   const { status, inside } = found;
   return [

@@ -9,7 +9,9 @@ import { type Header, headerLimits, parseHeader } from './header.ts';
 export function readHeaderFile(path: string): Header {
   const bytes = readGuardedFile(path, headerLimits.bytes);
   if (bytes !== undefined) return parseHeader(bytes);
-  throw new HushError('DAMAGED', "the profile's header is missing", { hint: 'restore it from a backup' });
+  throw new HushError('DAMAGED', "the profile's header is missing", {
+    hint: 'hush backup restore FILE --replace',
+  });
 }
 
 /** Puts the bytes of a header in place, which commits whatever it stands for. Throws as `replaceFile`. */

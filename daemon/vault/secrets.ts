@@ -270,9 +270,10 @@ const expired = ({ text }: SecretPath, expiresAt = ''): HushError =>
   });
 
 function conflict(current: number, tellsVersion: boolean): HushError {
+  const sentence = 'the secret is not at the version that was expected';
+  if (!tellsVersion) return new HushError('CONFLICT', sentence);
   const found = current === 0 ? 'there is no current version' : `version ${current} is current`;
-  return new HushError(
-    'CONFLICT',
-    `the secret is not at the version that was expected${tellsVersion ? `: ${found}` : ''}`,
-  );
+  return new HushError('CONFLICT', `${sentence}: ${found}`, {
+    hint: `to go on from that: --if-version ${current}`,
+  });
 }

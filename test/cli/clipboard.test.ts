@@ -13,7 +13,7 @@ import { untilAnswer } from '../support/poll.ts';
 const program = `#!/bin/sh
 case "$*" in
   *-out*|--no-newline) cat "$HOME/held" ;;
-  *) cat > "$HOME/new" && cat "$HOME/new" >> "$HOME/log" && echo . >> "$HOME/log" && mv "$HOME/new" "$HOME/held" ;;
+  *) cat > "$HOME/new" && mv "$HOME/new" "$HOME/held" && cat "$HOME/held" >> "$HOME/log" && echo . >> "$HOME/log" ;;
 esac
 `;
 

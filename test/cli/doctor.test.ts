@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
   chmodSync,
@@ -30,11 +31,14 @@ const report = z.object({
   ),
 });
 
-async function examine({ run }: Shell): Promise<{
+async function examine(
+  { run }: Shell,
+  env: NodeJS.ProcessEnv = {},
+): Promise<{
   readonly code: number;
   readonly of: (check: string) => z.output<typeof report>['findings'];
 }> {
-  const { code, stdout, stderr } = await run('hush doctor --json');
+  const { code, stdout, stderr } = await run('hush doctor --json', { env });
   assert.equal(stderr, '');
   const { worst, findings } = report.parse(JSON.parse(stdout));
   assert.equal(code, ['ok', 'warning', 'problem'].indexOf(worst));
@@ -94,6 +98,19 @@ test('doctor looks at all that it names, and says how to mend what it finds', as
     writeFileSync(file, whole.subarray(0, whole.length - 1));
     assert.equal((await examine(shell)).of('unlock')[0]?.state, 'problem');
     rmSync(file);
+  });
+
+  await t.test('a socket behind which nobody is, and what is no folder of a profile', async () => {
+    const socket = join(home, 'gone.sock');
+    const left = spawnSync('python3', ['-c', `import socket\nsocket.socket(1).bind('${socket}')`]);
+    assert.equal(left.status, 0);
+    chmodSync(socket, 0o600);
+    writeFileSync(join(home, 'profiles', 'file'), '');
+    const { of } = await examine(shell, { HUSH_SOCKET: socket });
+    const [finding] = of('socket');
+    assert.deepEqual([finding?.state, finding?.message], ['warning', `nobody answers on ${socket}`]);
+    assert.equal(of('home')[0]?.state, 'problem');
+    rmSync(join(home, 'profiles', 'file'));
   });
 
   await t.test('a socket that more may reach than the config says', async () => {

@@ -41,4 +41,10 @@ describe('figures for people', () => {
     );
     assert.deepEqual(columns([]), []);
   });
+
+  test('columns of very many rows are made in one pass', () => {
+    const rows = Array.from({ length: 200_000 }, (_, index) => [String(index), 'x']);
+    assert.deepEqual(columns(rows).slice(-1), ['199999  x']);
+    assert.deepEqual(columns(rows).slice(0, 1), ['0       x']);
+  });
 });

@@ -43,9 +43,15 @@ describe('a generated value', () => {
 
   test('is made of characters that were named, each of them once and typed on a keyboard', () => {
     assert.equal(alphabetOf('ab !'), 'ab !');
-    assert.equal(alphabetOf('constru'), 'constru');
-    for (const text of ['', 'a', 'abca', 'toString', 'a\n', 'a\x7f', 'aé']) {
+    for (const text of ['acgt', 'ABCDEF0123', '01', 'aeiouAEIOU', '9x']) assert.equal(alphabetOf(text), text);
+    for (const text of ['', 'a', 'abca', 'toString', 'a\n', 'a\x7f', 'aé', 'constru']) {
       assert.throws(() => alphabetOf(text), { code: 'BAD_REQUEST' }, text);
+    }
+  });
+
+  test('is not made of the letters of a name that no alphabet has', () => {
+    for (const text of ['base64', 'base32', 'HEX', 'ALNUM', 'numbers', 'digts']) {
+      assert.throws(() => alphabetOf(text), { message: 'there is no alphabet of that name' }, text);
     }
   });
 

@@ -407,10 +407,10 @@ describe('status and doctor', () => {
     const { code, stdout } = await run('hush doctor');
     assert.equal(code, 2);
     assert.ok(
-      stdout.includes(`${header}: the profile's header is damaged: restore it from a backup\n`),
+      stdout.includes(`${header}: the profile's header is damaged: hush backup restore FILE --replace\n`),
       stdout,
     );
-    assert.ok(stdout.includes(`${vault} is missing or empty: restore it from a backup\n`), stdout);
+    assert.ok(stdout.includes(`${vault} is missing or empty: hush backup restore FILE --replace\n`), stdout);
     rmSync(header);
     assert.ok((await run('hush doctor')).stdout.includes(`${header}: the profile's header is missing`));
   });

@@ -32,6 +32,7 @@ const factsOf = ({ code, stdout, stderr }: Ended): Record<string, unknown> => {
 
 const enter = '\r';
 const interrupt = '\x03';
+const endOfInput = '\x04';
 
 test('values and versions', async (t) => {
   const shell = await openUnlocked(t, openShell(t));
@@ -142,6 +143,12 @@ test('values and versions', async (t) => {
     const facts = factsOf(await run('hush set global/g --generate 24 --alphabet hex --reveal --json'));
     assert.match(String(facts['value']), /^[0-9a-f]{24}$/);
     assert.equal((await run('hush get global/g --reveal')).stdout, facts['value']);
+    const unseen = await shell.runScript('hush set global/g2 --generate --reveal > /dev/full');
+    assert.deepEqual([unseen.code, unseen.stdout], [1, '']);
+    assert.match(
+      unseen.stderr,
+      /^hush: note: global\/g2 is kept, version 1\nhush: error: .*\nhush: hint: free some space/,
+    );
   });
 
   await t.test('compare-and-set stores against the version that was read, and no other', async () => {
@@ -201,6 +208,17 @@ test('values and versions', async (t) => {
 
   await t.test('pages of a list are whole together', async () => {
     for (const name of ['a', 'b', 'c']) await keep(`ws:p/${name}`, name);
+    // Far more than a page of the daemon's looks at.
+    const others = Array.from({ length: 1000 }, (_, at) => ({ profile, path: `ws:other/${at}` }));
+    const value = Uint8Array.of(1);
+    await client.call('batch', {
+      items: others.map((place) => ({ op: 'secret.set', params: { ...place, value } })),
+    });
+    const wanted = factsOf(await run('hush list --prefix ws:p/ --limit 3 --json'));
+    assert.deepEqual(
+      (wanted['entries'] as { path: string }[]).map(({ path }) => path),
+      ['ws:p/a', 'ws:p/b', 'ws:p/c'],
+    );
     const first = factsOf(await run('hush list --prefix ws:p/ --limit 2 --json'));
     const second = factsOf(
       await run(`hush list --prefix ws:p/ --limit 2 --after ${String(first['next'])} --json`),
@@ -247,7 +265,7 @@ test('values and versions', async (t) => {
       ),
     );
     const purged = factsOf(await run('hush purge ws:j/b --yes --json'));
-    assert.equal(purged['path'], 'ws:j/b');
+    assert.deepEqual([purged['path'], purged['erased']], ['ws:j/b', true]);
     assert.ok(Number(purged['purged']) >= 3);
     const gone = await run('hush restore ws:j/b');
     assert.equal(gone.code, 6, gone.stderr);
@@ -282,8 +300,11 @@ test('values and versions', async (t) => {
     assert.match(set.screen, /ws:t\/a is kept, version 1/);
     for (const typed of ['hunter2', 'hunter3', 'hunter4']) assert.ok(!set.screen.includes(typed), set.screen);
     assert.ok(set.restored);
-    const stopped = await type('hush set ws:t/a', [{ wait: 'Value of ws:t/a', send: `half${interrupt}` }]);
-    assert.deepEqual([stopped.code, stopped.restored], [130, true], stopped.screen);
+    for (const send of [`half${interrupt}`, endOfInput]) {
+      const stopped = await type('hush set ws:t/a', [{ wait: 'Value of ws:t/a', send }]);
+      assert.deepEqual([stopped.code, stopped.restored], [130, true], stopped.screen);
+      assert.ok(stopped.screen.endsWith('\x1b[?25h'), 'the cursor is gone');
+    }
     assert.equal(new TextDecoder().decode((await client.get('ws:t/a')).value), 'hunter4');
   });
 
