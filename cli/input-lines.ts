@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { isReadable } from '../native/stream-socket.ts';
 import { newBytes } from '../protocol/bytes.ts';
 import { HushError } from '../protocol/errors.ts';
 import { readSome } from './input.ts';
@@ -15,6 +17,9 @@ const mostBytes = 64 * 1024 * 1024;
 const readBytes = 256 * 1024;
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
+const standardInput = 0;
+/** Node has no event for a bare descriptor. */
+const lookMs = 10;
 
 /** The lines of standard input, those of one read together, so that whoever waits for an answer gets it. Not for secrets. */
 export async function* inputLines(): AsyncGenerator<readonly InputLine[], void> {
@@ -43,6 +48,8 @@ export async function* inputLines(): AsyncGenerator<readonly InputLine[], void> 
   };
 
   for (;;) {
+    // A read that waits could not be given up: Node ends no process before it.
+    while (!isReadable(standardInput)) await delay(lookMs);
     const count = await readSome(buffer, length);
     const end = length + count;
     const lines: InputLine[] = [];

@@ -4,11 +4,14 @@ import { copyBytes } from '../protocol/bytes.ts';
 export function withOwnBinaries(value: unknown): unknown {
   if (value instanceof Uint8Array) return copyBytes(value);
   if (typeof value !== 'object' || value === null) return value;
-  // What was decoded is plain objects and arrays; `for in` makes no array of their entries.
-  for (const key in value) {
-    const item: unknown = Reflect.get(value, key);
-    if (typeof item === 'object' && item !== null) Reflect.set(value, key, withOwnBinaries(item));
-  }
+  // What was decoded is plain objects and arrays. `for in` makes no array of an object's entries, but a text of each
+  // index of an array.
+  if (Array.isArray(value)) for (let at = 0; at < value.length; at++) value[at] = withOwnBinaries(value[at]);
+  else
+    for (const key in value) {
+      const item: unknown = Reflect.get(value, key);
+      if (typeof item === 'object' && item !== null) Reflect.set(value, key, withOwnBinaries(item));
+    }
   return value;
 }
 

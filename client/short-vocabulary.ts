@@ -1,5 +1,5 @@
 import type { OperationName } from '../protocol/operations.ts';
-import { exactly, isText, type Check } from '../protocol/quick-shapes.ts';
+import { arrayOf, exactly, isRecord, isText, type Check } from '../protocol/quick-shapes.ts';
 import { withoutUndefined, type Known, type Vocabulary } from './known.ts';
 import { toldError } from './reply.ts';
 
@@ -30,13 +30,6 @@ const isTime: Check = (value) => typeof value === 'string';
 const isCount: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 0;
 const isLimit: Check = (value) => isCount(value) && Number(value) >= 1 && Number(value) <= 1000;
 const anything: Check = () => true;
-const arrayOf =
-  (check: Check, least = 0, most = Infinity): Check =>
-  (value) =>
-    Array.isArray(value) && value.length >= least && value.length <= most && value.every(check);
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
-
 /** Reads an object: its fields of these names, where the required ones are there and all are what they should be. */
 function fields(required: Readonly<Record<string, Check>>, optional: Readonly<Record<string, Check>> = {}) {
   const checks = Object.entries({ ...optional, ...required });

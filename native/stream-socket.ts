@@ -67,6 +67,11 @@ export function hasHungUp(fd: number): boolean {
   return poll(Int32Array.of(fd, 0), 1, 0) > 0;
 }
 
+/** Whether a read would not wait: there is something, or the end. */
+export function isReadable(fd: number): boolean {
+  return poll(Int32Array.of(fd, POLLIN), 1, 0) > 0;
+}
+
 /** Waits until there is something to read, or room to write, for so many milliseconds at most. */
 export function waitFor(what: 'input' | 'room', fd: number, milliseconds: number): void {
   // struct pollfd: the descriptor, and in 16 bits each what is waited for and what came.

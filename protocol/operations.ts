@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Check } from './quick-shapes.ts';
 import type { Right } from './rights.ts';
 import {
+  acceptsBatch,
   acceptsGet,
   acceptsHandle,
   acceptsPlaintext,
@@ -920,6 +921,7 @@ export const operations = {
         .min(1)
         .max(100_000),
     }),
+    accepts: acceptsBatch,
     result: z.object({
       results: z.array(
         z.union([

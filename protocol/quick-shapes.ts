@@ -10,6 +10,19 @@ export const isText =
     value.length <= most &&
     (pattern === undefined || pattern.test(value));
 
+/** An array of so many items of one shape. */
+export const arrayOf =
+  (check: Check, least = 0, most = Infinity): Check =>
+  (value) =>
+    Array.isArray(value) && value.length >= least && value.length <= most && value.every(check);
+
+/** A plain object, whatever it holds. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
 /** An object with all of the required fields, any of the optional ones, and nothing else. */
 export function exactly(
   required: Readonly<Record<string, Check>>,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isSlotId, isSlotLabel } from './names.ts';
 import { isMoment, isNote, tagPattern } from './notes.ts';
-import { exactly, isText, type Check } from './quick-shapes.ts';
+import { arrayOf, exactly, isRecord, isText, type Check } from './quick-shapes.ts';
 
 /*
  * The shapes of what requests and replies are made of, from which the table of operations puts its own together.
@@ -87,6 +87,10 @@ export const isHandle = exactly({
 });
 export const acceptsHandle = exactly({ ...contextChecks, handle: isHandle }, tenantCheck);
 export const acceptsPlaintext = exactly({ ...contextChecks, plaintext: isBytes }, tenantCheck);
+
+export const acceptsBatch = exactly({
+  items: arrayOf(exactly({ op: isText(0, 64), params: isRecord }), 1, 100_000),
+});
 
 export const limits = z.object({
   frameBytes: count,

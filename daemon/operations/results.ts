@@ -2,12 +2,14 @@ import { wipe } from '../memory/plain-bytes.ts';
 
 /** Overwrites every binary value in a result: its receiver has its own copy by now. */
 export function wipeResult(result: object): void {
-  // `for in` makes no array of the values; results are plain objects and arrays.
-  for (const key in result) {
-    const value: unknown = result[key as keyof typeof result];
-    if (value instanceof Uint8Array) wipe(value);
-    else if (typeof value === 'object' && value !== null) wipeResult(value);
-  }
+  // `for in` makes no array of an object's values, but a text of each index of an array.
+  if (Array.isArray(result)) for (const value of result) wipeWithin(value);
+  else for (const key in result) wipeWithin(result[key as keyof typeof result]);
+}
+
+function wipeWithin(value: unknown): void {
+  if (value instanceof Uint8Array) wipe(value);
+  else if (typeof value === 'object' && value !== null) wipeResult(value);
 }
 
 /** What a binary value grows by where it is sealed by itself. */

@@ -19,6 +19,18 @@ const handle = fc.record(
   },
   { noNullPrototype: true },
 );
+const batchItem = fc.oneof(
+  fc.record(
+    {
+      op: name,
+      params: fc.dictionary(fc.constantFrom('a', 'path', 'constructor'), fc.anything(), {
+        noNullPrototype: true,
+      }),
+    },
+    { noNullPrototype: true },
+  ),
+  fc.anything(),
+);
 const fields = {
   profile: name,
   path: name,
@@ -28,6 +40,7 @@ const fields = {
   tenant: fc.oneof(name, fc.constant(undefined)),
   plaintext: bytes,
   handle,
+  items: fc.array(batchItem, { maxLength: 3 }),
 };
 const junk = fc.oneof(fc.anything(), fc.constantFrom(null, undefined, [], new Uint8Array(1), 'text', 7));
 
@@ -54,6 +67,7 @@ const needed: Readonly<Record<string, readonly string[]>> = {
   'crypto.encrypt': ['profile', 'keyring', 'namespace', 'key', 'plaintext'],
   'crypto.decrypt': ['profile', 'keyring', 'namespace', 'key', 'handle'],
   'crypto.rotate': ['profile', 'keyring', 'namespace', 'key', 'handle'],
+  batch: ['items'],
 };
 
 describe('the quick look at parameters', () => {
