@@ -44,15 +44,15 @@ const endsAll: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'UNAVAILABLE',
 ]);
 
-/** How many reads of 256 KiB are under way besides the newest: the daemon never waits for the next one. */
-const readsAhead = 1;
+/** How many reads of 32 KiB are under way besides the newest: the daemon never waits for the next one. */
+const readsAhead = 7;
 
 /** So many handles are asked for at once: others wait for a millisecond or two while the daemon answers. */
 const handlesAtOnce = 32;
 
 /**
  * Renews the handle of each line and writes the lines in their order, each as soon as those before it are written. At
- * most two reads of input are under way, whatever the number of lines, and reading waits for whoever reads the output.
+ * most eight reads of input are under way, whatever the number of lines, and reading waits for whoever reads the output.
  * Answers how many lines were written. Throws the error of the first line that failed, with its number: at once, or
  * at the end with `keepGoing`; an error that every later line would meet ends it in any case.
  */

@@ -14,7 +14,7 @@ export interface InputLine {
 
 /** The longest line that is read: the largest message of the daemon that can be configured. */
 const mostBytes = 64 * 1024 * 1024;
-const readBytes = 256 * 1024;
+const readBytes = 32 * 1024;
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 const standardInput = 0;

@@ -81,7 +81,7 @@ function peakBytes(pid: number | undefined): number {
 
 /**
  * `hush keys rewrap` over 10,000 handles beside as many decrypts in flight, in turns, and what twice as many lines make
- * of the memory of both processes, once it has met its first 50,000.
+ * of the memory of both processes, once it has met its first 100,000.
  */
 export async function rewrapFigures(table: Table, { rounds }: Scale): Promise<Figure[]> {
   const { daemon, folder } = table;
@@ -117,14 +117,14 @@ export async function rewrapFigures(table: Table, { rounds }: Scale): Promise<Fi
 
   const peaks: number[] = [];
   const resident: number[] = [];
-  for (const times of [5, 10]) {
+  for (const times of [10, 20]) {
     writeFileSync(file, text.repeat(times));
     const { mostBytes } = await rewrap(table, file);
     peaks.push(mostBytes / megabyte);
     resident.push(daemon.residentBytes() / megabyte);
   }
   const lines = counted(handles);
-  const [many, twice] = [counted(5 * handles), counted(10 * handles)];
+  const [many, twice] = [counted(10 * handles), counted(20 * handles)];
   return [
     ratioFigure(
       `keys rewrap of ${lines} handles, once started`,
