@@ -44,7 +44,8 @@ test('signing', async (t) => {
   const [signer, both, writer, boss] = await Promise.all(
     ['signer', 'both', 'writer', 'boss'].map(async (name) => {
       const { file } = await enrol(owner, name);
-      return daemon.connect({ clientKey: file });
+      // So many signatures take longer than a call usually may.
+      return daemon.connect({ clientKey: file, deadlineMs: 60_000 });
     }),
   );
   assert.ok(signer && both && writer && boss);

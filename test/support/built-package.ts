@@ -1,6 +1,6 @@
 /*
  * What `npm test` does before and after its tests: it builds the package once, so that they drive the programs as they
- * are published, which also start in half the time. A test file that is run by itself drives those of the checkout.
+ * are published, which also start faster. A test file that is run by itself drives those of the checkout.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -29,7 +29,7 @@ export interface Asking {
   readonly uid?: number;
 }
 
-/** Asks for a provider in a process that has this environment and no other variables. */
+/** Asks for a provider in a process that has this environment, and no other variables that mean anything to it. */
 export async function ask(env: Record<string, string>, asking: Asking = {}): Promise<Asked> {
   return (await prepare(env, asking))();
 }
@@ -39,8 +39,9 @@ export async function prepare(
   env: Record<string, string>,
   { options = {}, uid }: Asking = {},
 ): Promise<() => Promise<Asked>> {
+  const compiled = process.env['NODE_COMPILE_CACHE'];
   const child = spawn(process.execPath, [program, JSON.stringify(options)], {
-    env,
+    env: compiled === undefined ? env : { ...env, NODE_COMPILE_CACHE: compiled },
     stdio: 'pipe',
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
