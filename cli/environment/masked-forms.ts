@@ -47,7 +47,9 @@ function encodedForms(value: Uint8Array): string[] {
 function base64Forms(bytes: Buffer): string[] {
   const whole = bytes.toString('base64').replace(/=+$/, '');
   const inside = [0, 1, 2].map((before) => {
-    const text = bufferOf(concatBytes(new Uint8Array(before), bytes)).toString('base64');
+    const shifted = concatBytes(new Uint8Array(before), bytes);
+    const text = bufferOf(shifted).toString('base64');
+    shifted.fill(0);
     return text.slice(before && before + 1, Math.floor((8 * (before + bytes.length)) / 6));
   });
   const lines = base64Lines.flatMap((length) =>

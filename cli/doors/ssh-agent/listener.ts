@@ -1,10 +1,10 @@
-import { chmodSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { checkDirectory } from '../../../daemon/home/safety.ts';
 import { freeSocketPath } from '../../../daemon/socket.ts';
 import { peerCredentials, socketFd } from '../../../native/peer-credentials.ts';
 import { HushError } from '../../../protocol/errors.ts';
+import { listenAlone } from '../listening.ts';
 import { converse, type Answer } from './conversation.ts';
 
 /** Where an agent listens, and what it answers. */
@@ -27,7 +27,6 @@ export interface AgentListener {
 
 const usualPatienceMs = 10_000;
 const usualMost = 128;
-const backlog = 511;
 const anotherPlace = 'hush door ssh-agent --socket PATH';
 
 /**
@@ -68,7 +67,7 @@ export async function listenForClients(parts: ListenerParts): Promise<AgentListe
     await freeSocketPath(at.path, anotherPlace);
   }
   const server = createServer({ allowHalfOpen: true }, accept);
-  await listening(server, at);
+  await listenAlone(server, at, anotherPlace);
   return {
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -88,29 +87,6 @@ function requireOwnFolder(folder: string): void {
       hint: `${anotherPlace}, in a folder that is yours alone`,
       cause: error,
     });
-  }
-}
-
-async function listening(server: Server, at: ListenerParts['at']): Promise<void> {
-  // The socket's file is this user's alone from its first moment on.
-  const umask = process.umask(0o177);
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ ...at, backlog }, resolve);
-    });
-    if ('path' in at) chmodSync(at.path, 0o600);
-  } catch (error) {
-    throw new HushError(
-      'UNAVAILABLE',
-      `cannot listen: ${error instanceof Error ? error.message : 'failed'}`,
-      {
-        hint: anotherPlace,
-        cause: error,
-      },
-    );
-  } finally {
-    process.umask(umask);
   }
 }
 

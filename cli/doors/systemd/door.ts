@@ -5,6 +5,7 @@ import { peerAddress } from '../../../native/unix-address.ts';
 import { HushError } from '../../../protocol/errors.ts';
 import { copyBytes } from '../../../protocol/bytes.ts';
 import { withRunningDaemon } from '../../daemon.ts';
+import { listenAlone } from '../listening.ts';
 import { parseAddress, type Wanted } from './address.ts';
 import { checkManager, checkUnit } from './asker.ts';
 import { placeOf, type Scopes } from './places.ts';
@@ -16,7 +17,6 @@ const mostBytes = 1024 * 1024;
  * what it is sent: longer than the daemon may take to answer.
  */
 const patienceMs = 45_000;
-const backlog = 511;
 const anotherPlace = 'hush door systemd --socket PATH';
 
 /** What the door is to serve, and where; what it tells must not throw. */
@@ -78,25 +78,7 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
     const answered = answer(socket).finally(() => answering.delete(answered));
     answering.add(answered);
   });
-  // The socket's file is this user's alone from its first moment on.
-  const umask = process.umask(0o177);
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ ...parts.at, backlog }, resolve);
-    });
-  } catch (error) {
-    throw new HushError(
-      'UNAVAILABLE',
-      `cannot listen: ${error instanceof Error ? error.message : 'failed'}`,
-      {
-        hint: anotherPlace,
-        cause: error,
-      },
-    );
-  } finally {
-    process.umask(umask);
-  }
+  await listenAlone(server, parts.at, anotherPlace);
 
   return {
     async close() {
