@@ -7,7 +7,7 @@ var vm = require('node:vm');
 var besideTheCode = path.join(__dirname, '..', '.compiled');
 
 /**
- * Lets Node keep what it compiles, which makes every start two to three times as fast. What is kept is run at the next
+ * Lets Node keep what it compiles, which makes starts faster. What is kept is run at the next
  * start: it lies beside the code, where nobody can put anything who could not change the code itself, and in a folder
  * of this user alone. Where that cannot be had nothing is kept.
  * @param {string} [folder]
