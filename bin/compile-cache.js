@@ -37,10 +37,10 @@ function isOursAlone(folder) {
 /**
  * Runs a program that tools/bundle.ts has made one file of. Node keeps of a file what is compiled when it is loaded; here
  * all that has been compiled when the program ends well is kept, which is what a short program spends its time on.
- * @param {string} file its whole path; its text is ASCII
+ * @param {string} file its whole path; its text is ASCII, and a function of `require`, `thisFile` and `importOnDemand`
  * @param {string} name what to keep it as; programs that do different things with the same file have different ones
  * @param {string} [folder]
- * @returns {any} what the text returns
+ * @returns {any} what that function returns
  */
 exports.runKept = function runKept(file, name, folder = besideTheCode) {
   var isKept = isOursAlone(folder);
@@ -52,7 +52,7 @@ exports.runKept = function runKept(file, name, folder = besideTheCode) {
     [name, process.version, process.arch, status.size, Math.floor(status.mtimeMs)].join('-'),
   );
   var compiled = isKept ? wholeIn(kept) : undefined;
-  var script = new vm.Script('(function (require, thisFile, importOnDemand) {' + text + '\n})', {
+  var script = new vm.Script(text, {
     filename: file,
     cachedData: compiled,
   });

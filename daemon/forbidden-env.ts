@@ -150,9 +150,17 @@ export function isForbiddenVariable(name: string): boolean {
 
 /** Whether a name stands in a list, by itself or by a `*`; the list is long, and asked for many names. */
 function listed(list: readonly string[]): (name: string) => boolean {
-  const names = new Set(list.filter((entry) => !entry.endsWith('*')));
-  const starts = new Set(list.filter((entry) => entry.endsWith('*')).map((entry) => entry.slice(0, -1)));
-  const longest = Math.max(0, ...Array.from(starts, ({ length }) => length));
+  const names = new Set<string>();
+  const starts = new Set<string>();
+  let longest = 0;
+  for (const entry of list) {
+    if (!entry.endsWith('*')) {
+      names.add(entry);
+      continue;
+    }
+    starts.add(entry.slice(0, -1));
+    longest = Math.max(longest, entry.length - 1);
+  }
   return (name) => {
     if (names.has(name)) return true;
     for (let end = Math.min(longest, name.length); end > 0; end -= 1)

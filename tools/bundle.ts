@@ -80,7 +80,7 @@ for (const [command, { main, holds }] of Object.entries(programs)) {
   const text = output?.text.replaceAll(/\bimport\((?=")/g, 'importOnDemand(') ?? '';
   if (text.split('importOnDemand(').length - 1 !== later.length)
     throw new Error(`${command}: imports are left over`);
-  writeFileSync(join(bundles, `${command}.bundle`), text);
+  writeBundle(command, text);
 }
 
 const [onDemandOutput] = (
@@ -99,4 +99,12 @@ const [onDemandOutput] = (
     plugins: [ownUrl],
   })
 ).outputFiles;
-writeFileSync(join(bundles, 'on-demand.bundle'), `${onDemandOutput?.text ?? ''}\nreturn modules;`);
+writeBundle('on-demand', `${onDemandOutput?.text ?? ''}\nreturn modules;`);
+
+/** As the function that bin/compile-cache.js calls: to put it around the text at each start would take a copy of all. */
+function writeBundle(name: string, text: string): void {
+  writeFileSync(
+    join(bundles, `${name}.bundle`),
+    `(function (require, thisFile, importOnDemand) {${text}\n})`,
+  );
+}

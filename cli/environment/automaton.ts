@@ -6,186 +6,124 @@ export interface Pattern {
   readonly label: string;
 }
 
+/** What is known of a text up to some byte of it. */
+export interface State {
+  /** How many bytes up to here may be the start of a pattern that goes on. */
+  readonly pending: number;
+  /** The longest pattern that ends here. */
+  readonly ended: Pattern | undefined;
+}
+
 /**
  * All patterns as one automaton (Aho and Corasick, 1975): each byte of a text costs the same, however many patterns there
- * are. State 0 is the start.
+ * are. States are made when a text first comes to them, because most of what is looked for never comes.
  */
 export interface Automaton {
-  /** The state after a byte. */
-  step(state: number, byte: number): number;
-  /** How many bytes up to here may be the start of a pattern that goes on. */
-  pending(state: number): number;
-  /** The length of the longest pattern that ends here; 0 if none does. */
-  matched(state: number): number;
-  /** What stands for that pattern. */
-  label(state: number): string;
+  readonly start: State;
+  /** The state after a byte; the state before it is one that this automaton gave. */
+  step(state: State, byte: number): State;
   /** Whether a pattern starts with the byte: for each byte 1 or 0. */
   readonly starts: Uint8Array;
   /** Wipes the patterns; nothing may be asked any more. */
   wipe(): void;
 }
 
-const none = 0;
+/** The state of a text that ends with the first `depth` bytes of some patterns, and of no pattern more. */
+interface Node {
+  readonly depth: number;
+  /** The last of those bytes. */
+  readonly byte: number;
+  /** Those patterns, in their order; there is one, except in the start of no patterns. */
+  readonly through: readonly Pattern[];
+  /** The state of the longest end of that text that patterns start with too; undefined until a text comes here. */
+  failure: Node | undefined;
+  pending: number;
+  ended: Pattern | undefined;
+  /** The states one byte further in the patterns; undefined until one is asked for. */
+  behind: readonly Node[] | undefined;
+  /** Where there are several of those, the state after each byte, as far as it is known. */
+  after: (Node | undefined)[] | undefined;
+}
 
-/** The automaton of some patterns; of several that are the same, the first counts. */
+/** The automaton of some patterns, none of them empty; of several that are the same, the first counts. */
 export function createAutomaton(patterns: readonly Pattern[]): Automaton {
-  const most = patterns.reduce((sum, { bytes }) => sum + bytes.length, 1);
-  const numbers = (length: number): Int32Array<ArrayBuffer> => new Int32Array(new ArrayBuffer(4 * length));
-  const parent = numbers(most);
-  const byteOf = newBytes(most);
-  const depthOf = numbers(most);
-  const failure = numbers(most);
-  /** The pattern that ends in a state, from 1. */
-  const pattern = numbers(most);
-  const pendingOf = numbers(most);
+  const start = createNode(patterns, 0);
   const starts = newBytes(256);
-  const edges = createEdges(most);
-  let size = 1;
+  for (const { bytes } of patterns) starts[bytes[0] ?? 0] = 1;
+  /** Those of all states: they tell bytes of the patterns. */
+  const tables: (Node | undefined)[][] = [];
 
-  patterns.forEach(({ bytes }, index) => {
-    let state = 0;
-    for (const byte of bytes) {
-      let next = edges.get(state, byte);
-      if (next === none) {
-        next = size++;
-        edges.set(state, byte, next);
-        parent[next] = state;
-        // It goes on: a pattern that ends in a state without a next one is not waited for.
-        pendingOf[state] = depthOf[state] ?? 0;
-        byteOf[next] = byte;
-        depthOf[next] = (depthOf[state] ?? 0) + 1;
-      }
-      state = next;
-    }
-    if (state !== 0 && pattern[state] === 0) pattern[state] = index + 1;
-    if (bytes[0] !== undefined) starts[bytes[0]] = 1;
-  });
-
-  const step = (from: number, byte: number): number => {
-    for (let state = from; ; state = failure[state] ?? 0) {
-      const next = edges.get(state, byte);
-      if (next !== none || state === 0) return next;
-    }
+  const unfold = (node: Node): readonly Node[] => {
+    const behind = groups(node).map((through) => createNode(through, node.depth + 1));
+    if (node === start) for (const first of behind) first.failure = start;
+    if (behind.length > 1) tables.push((node.after = Array<Node | undefined>(256).fill(undefined)));
+    return (node.behind = behind);
   };
 
-  // A state's failure is less deep than the state, so they are found level by level.
-  for (const state of byDepth(depthOf, size)) {
-    const up = parent[state] ?? 0;
-    if (up !== 0) failure[state] = step(failure[up] ?? 0, byteOf[state] ?? 0);
-    const shorter = failure[state] ?? 0;
-    if (pattern[state] === 0) pattern[state] = pattern[shorter] ?? 0;
-    if (pendingOf[state] === 0) pendingOf[state] = pendingOf[shorter] ?? 0;
-  }
-
-  const patternAt = (state: number): Pattern | undefined => patterns[(pattern[state] ?? 0) - 1];
-  const lengths = numbers(size);
-  const lengthOf = Int32Array.from([0, ...patterns.map(({ bytes }) => bytes.length)]);
-  for (let state = 0; state < size; state += 1) lengths[state] = lengthOf[pattern[state] ?? 0] ?? 0;
+  const find = (from: Node, byte: number): Node => {
+    /** States that nobody came to before; the failure of each is the state that is found after it. */
+    let made: Node[] | undefined;
+    let found = start;
+    for (let node: Node | undefined = from; node !== undefined; node = node.failure) {
+      const known = node.after?.[byte];
+      const next = known ?? (node.behind ?? unfold(node)).find((one) => one.byte === byte);
+      if (next === undefined) continue;
+      if (next.failure !== undefined || next === start) {
+        found = next;
+        break;
+      }
+      (made ??= []).push(next);
+    }
+    for (let node = made?.pop(); node !== undefined; node = made?.pop()) {
+      node.failure = found;
+      node.ended ??= found.ended;
+      if (node.pending === 0) node.pending = found.pending;
+      found = node;
+    }
+    if (from.after !== undefined) from.after[byte] = found;
+    return found;
+  };
 
   return {
-    step,
-    pending: (state) => pendingOf[state] ?? 0,
-    matched: (state) => lengths[state] ?? 0,
-    label: (state) => patternAt(state)?.label ?? '',
+    start,
+    step(state, byte) {
+      // Every state that it has given is a node.
+      const node = state as Node;
+      return node.after?.[byte] ?? find(node, byte);
+    },
     starts,
     wipe() {
-      byteOf.fill(0);
-      edges.wipe();
+      starts.fill(0);
+      for (const table of tables) table.fill(undefined);
       for (const { bytes } of patterns) bytes.fill(0);
     },
   };
 }
 
-/** The states but the first, those of less depth before those of more. */
-function byDepth(depthOf: Int32Array, size: number): Int32Array {
-  let deepest = 0;
-  for (let state = 1; state < size; state += 1) deepest = Math.max(deepest, depthOf[state] ?? 0);
-  const next = new Int32Array(deepest + 2);
-  for (let state = 1; state < size; state += 1) {
-    const above = (depthOf[state] ?? 0) + 1;
-    next[above] = (next[above] ?? 0) + 1;
+/** A state as far as it tells by itself: without what patterns tell that start later. */
+function createNode(through: readonly Pattern[], depth: number): Node {
+  let ended: Pattern | undefined;
+  let pending = 0;
+  for (const pattern of through) {
+    if (pattern.bytes.length > depth) pending = depth;
+    else ended ??= pattern;
   }
-  for (let depth = 1; depth < next.length; depth += 1)
-    next[depth] = (next[depth] ?? 0) + (next[depth - 1] ?? 0);
-  const ordered = new Int32Array(size - 1);
-  for (let state = 1; state < size; state += 1) {
-    const depth = depthOf[state] ?? 0;
-    const place = next[depth] ?? 0;
-    ordered[place] = state;
-    next[depth] = place + 1;
-  }
-  return ordered;
+  const byte = through[0]?.bytes[depth - 1] ?? 0;
+  return { depth, byte, through, failure: undefined, pending, ended, behind: undefined, after: undefined };
 }
 
-interface Edges {
-  /** The state behind a byte, or `none`. */
-  get(state: number, byte: number): number;
-  set(state: number, byte: number, next: number): void;
-  wipe(): void;
-}
-
-/**
- * The steps of an automaton of at most `most` states. Most states have one next state at most, which is kept with them;
- * the first has a table, and the further ones of the others are in a hash table with open addressing.
- */
-function createEdges(most: number): Edges {
-  const root = new Int32Array(new ArrayBuffer(4 * 256));
-  const firstNext = new Int32Array(new ArrayBuffer(4 * most));
-  const firstByte = newBytes(most);
-  const hasMore = newBytes(most);
-  let count = 0;
-  let slots = 1024;
-  /** Places of a state (0: free), a byte, and the state behind it. */
-  let states = new Int32Array(new ArrayBuffer(4 * slots));
-  let bytes = newBytes(slots);
-  let targets = new Int32Array(new ArrayBuffer(4 * slots));
-
-  const slotOf = (state: number, byte: number): number => {
-    const hash = Math.imul(Math.imul(state, 0x9e3779b1) ^ (byte + 1), 0x85ebca6b);
-    let slot = (hash ^ (hash >>> 15)) & (slots - 1);
-    while (states[slot] !== 0 && (states[slot] !== state || bytes[slot] !== byte))
-      slot = (slot + 1) & (slots - 1);
-    return slot;
-  };
-  const put = (state: number, byte: number, next: number): void => {
-    const slot = slotOf(state, byte);
-    states[slot] = state;
-    bytes[slot] = byte;
-    targets[slot] = next;
-  };
-  const grow = (): void => {
-    const [oldStates, oldBytes, oldTargets] = [states, bytes, targets];
-    slots *= 2;
-    states = new Int32Array(new ArrayBuffer(4 * slots));
-    bytes = newBytes(slots);
-    targets = new Int32Array(new ArrayBuffer(4 * slots));
-    oldStates.forEach((state, slot) => {
-      if (state !== 0) put(state, oldBytes[slot] ?? 0, oldTargets[slot] ?? none);
-    });
-    oldBytes.fill(0);
-  };
-
-  return {
-    get(state, byte) {
-      if (state === 0) return root[byte] ?? none;
-      if (firstByte[state] === byte) return firstNext[state] ?? none;
-      return hasMore[state] === 0 ? none : (targets[slotOf(state, byte)] ?? none);
-    },
-    set(state, byte, next) {
-      if (state === 0) root[byte] = next;
-      else if (firstNext[state] === none) {
-        firstNext[state] = next;
-        firstByte[state] = byte;
-      } else {
-        hasMore[state] = 1;
-        count += 1;
-        if (2 * count > slots) grow();
-        put(state, byte, next);
-      }
-    },
-    wipe() {
-      root.fill(0);
-      for (const array of [firstByte, bytes]) array.fill(0);
-    },
-  };
+/** The patterns of a state that go on, those with the same next byte together. */
+function groups({ through, depth }: Node): (readonly Pattern[])[] {
+  const [only] = through;
+  // The usual way, and much the longest.
+  if (through.length === 1) return only !== undefined && only.bytes.length > depth ? [through] : [];
+  const longer = through.filter(({ bytes }) => bytes.length > depth);
+  const places = new Map<number, Pattern[]>();
+  for (const pattern of longer) {
+    const byte = pattern.bytes[depth] ?? 0;
+    const group = places.get(byte);
+    if (group === undefined) places.set(byte, [pattern]);
+    else group.push(pattern);
+  }
+  return [...places.values()];
 }

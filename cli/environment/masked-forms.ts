@@ -1,4 +1,4 @@
-import { concatBytes } from '../../protocol/bytes.ts';
+import { concatBytes, copyBytes } from '../../protocol/bytes.ts';
 import { bufferOf, isText, textOfValue } from './value-text.ts';
 
 /** Shorter values, and shorter lines of values, are found everywhere: they are not masked. */
@@ -20,19 +20,32 @@ export function maskedForms(value: Uint8Array): Uint8Array[] {
   const lines = linesOf(value);
   const wholes = lines.length === 1 ? [value, ...lines] : [value];
   const encoded = wholes.filter(({ length }) => length <= mostEncodedBytes).flatMap(encodedForms);
-  return [value, ...lines, ...new Set(encoded)]
-    .map((form) => (typeof form === 'string' ? Buffer.from(form) : form))
-    .filter(({ length }) => length >= leastMaskedBytes);
+  const encoder = new TextEncoder();
+  const others = [...lines, ...Array.from(new Set(encoded), (form) => encoder.encode(form))];
+  return [
+    value,
+    ...others.filter((form) => form.length >= leastMaskedBytes && !bufferOf(form).equals(value)),
+  ];
 }
 
+/** Copies of the lines of a value that has several, without the blanks around them; none of those that are empty. */
 function linesOf(value: Uint8Array): Uint8Array[] {
-  if (!value.includes(0x0a) && !value.includes(0x0d)) return [];
-  return bufferOf(value)
-    .toString('latin1')
-    .split(/[\r\n]+/)
-    .map((line) => Buffer.from(line.replace(/^[ \t]+|[ \t]+$/g, ''), 'latin1'))
-    .filter(({ length }) => length > 0);
+  if (!value.some(isLineEnd)) return [];
+  const lines: Uint8Array[] = [];
+  let start = 0;
+  for (let at = 0; at <= value.length; at += 1) {
+    if (at < value.length && !isLineEnd(value[at])) continue;
+    let end = at;
+    while (start < end && isBlank(value[start])) start += 1;
+    while (start < end && isBlank(value[end - 1])) end -= 1;
+    if (start < end) lines.push(copyBytes(value.subarray(start, end)));
+    start = at + 1;
+  }
+  return lines;
 }
+
+const isLineEnd = (byte: number | undefined): boolean => byte === 0x0a || byte === 0x0d;
+const isBlank = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x09;
 
 function encodedForms(value: Uint8Array): string[] {
   const bytes = bufferOf(value);

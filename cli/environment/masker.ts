@@ -1,5 +1,5 @@
 import { newBytes } from '../../protocol/bytes.ts';
-import type { Automaton } from './automaton.ts';
+import type { Automaton, Pattern } from './automaton.ts';
 
 /** Replaces patterns in a stream of bytes, wherever its chunks are cut. */
 export interface Masker {
@@ -31,7 +31,7 @@ export function createMasker(automaton: Automaton): Masker {
   let base = 0;
   let given = 0;
   let next = 0;
-  let state = 0;
+  let state = automaton.start;
   /** Stretches that were not given out, from first to last; they do not overlap. */
   let runs: Run[] = [];
 
@@ -51,11 +51,11 @@ export function createMasker(automaton: Automaton): Masker {
     held.set(chunk, next - base);
   };
 
-  const cover = (end: number, length: number): void => {
+  const cover = (end: number, { bytes: { length }, label }: Pattern): void => {
     const start = end - length;
     let run = runs.at(-1);
     if (run === undefined || run.end <= start) {
-      runs.push({ start, end, label: automaton.label(state), length });
+      runs.push({ start, end, label, length });
       return;
     }
     for (let before = runs.at(-2); before !== undefined && before.end > start; before = runs.at(-2)) {
@@ -64,7 +64,7 @@ export function createMasker(automaton: Automaton): Masker {
       runs.pop();
     }
     if (length > run.length) {
-      run.label = automaton.label(state);
+      run.label = label;
       run.length = length;
     }
     run.start = Math.min(run.start, start);
@@ -95,19 +95,18 @@ export function createMasker(automaton: Automaton): Masker {
   return {
     push(chunk) {
       hold(chunk);
-      const { starts } = automaton;
+      const { start, starts } = automaton;
       const first = next;
       for (let index = 0; index < chunk.length; index += 1) {
-        if (state === 0) {
+        if (state === start) {
           while (index < chunk.length && starts[chunk[index] ?? 0] === 0) index += 1;
           if (index >= chunk.length) break;
         }
         state = automaton.step(state, chunk[index] ?? 0);
-        const length = automaton.matched(state);
-        if (length > 0) cover(first + index + 1, length);
+        if (state.ended !== undefined) cover(first + index + 1, state.ended);
       }
       next = first + chunk.length;
-      return giveUpTo(next - automaton.pending(state));
+      return giveUpTo(next - state.pending);
     },
     end() {
       const rest = giveUpTo(next);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { createAutomaton, type Pattern } from '../../../cli/environment/automaton.ts';
+import { createAutomaton, type Pattern, type State } from '../../../cli/environment/automaton.ts';
 import { createMasker } from '../../../cli/environment/masker.ts';
 import { maskedForms } from '../../../cli/environment/masked-forms.ts';
 
@@ -90,7 +90,7 @@ describe('masking', () => {
     let steps = 0;
     const counted = {
       ...automaton,
-      step: (state: number, byte: number) => (steps++, automaton.step(state, byte)),
+      step: (state: State, byte: number) => (steps++, automaton.step(state, byte)),
     };
     const masker = createMasker(counted);
     const text = Buffer.alloc(200_000, `${'a'.repeat(499)}b`);
