@@ -12,8 +12,8 @@ import {
 } from '../support/daemon.ts';
 import { randomOf, seededRandom, type Random } from './random.ts';
 
-/** Steps in all, and how many lives they are dealt to: each has a home of its own. `FAULT_STEPS=2000` takes minutes. */
-const steps = Number(process.env['FAULT_STEPS'] ?? 600);
+/** Steps in all, and how many lives they are dealt to: each has a home of its own. */
+const steps = Number(process.env['FAULT_STEPS'] ?? 2000);
 const lives = 2;
 /** No call waits so long, however busy the machine is. */
 const patient = { deadlineMs: 60_000 };
