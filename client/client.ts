@@ -43,6 +43,11 @@ export interface GetOptions extends ApprovalOptions {
   readonly allowExpired?: boolean;
 }
 
+/** The version that must be current for a secret to be changed, else CONFLICT; 0: none. */
+export interface ExpectedVersion {
+  readonly ifVersion?: number;
+}
+
 /** What goes with a value that is stored; see `secret.set` in docs/protocol.md. */
 export type SetOptions = {
   readonly [Name in 'ifVersion' | 'expiresAt' | 'note' | 'tags']?: NonNullable<ParamsOf<'secret.set'>[Name]>;
@@ -86,9 +91,9 @@ export interface HushClient {
   /** The versions of a secret that are kept, the newest first. */
   history(path: string): Promise<ResultOf<'secret.history'>>;
   /** Makes an earlier version, or what was deleted, the current one again, as a new version. */
-  restore(path: string, version?: number): Promise<ResultOf<'secret.restore'>>;
+  restore(path: string, version?: number, options?: ExpectedVersion): Promise<ResultOf<'secret.restore'>>;
   /** Takes a secret away; `restore` brings it back until it is purged. */
-  delete(path: string): Promise<void>;
+  delete(path: string, options?: ExpectedVersion): Promise<void>;
   /** Destroys all versions of a secret for good, or one earlier version. */
   purge(path: string, version?: number): Promise<ResultOf<'secret.purge'>>;
   /** Moves a secret with all its versions; where `from` has to be approved, as `get`. */
@@ -97,7 +102,7 @@ export interface HushClient {
   copy(
     from: string,
     to: string,
-    options?: ApprovalOptions & { readonly ifVersion?: number },
+    options?: ApprovalOptions & ExpectedVersion,
   ): Promise<ResultOf<'secret.copy'>>;
   /** The secrets that the client may read, in pages behind the scenes. */
   list(options?: ListOptions): AsyncIterableIterator<ListEntry>;
@@ -159,9 +164,9 @@ export async function connectAndVerify(options: ConnectOptions, verify: Verify):
       approved(() => call('secret.get', { path, ...options }), waitForApproval),
     set: (path, value, options) => call('secret.set', { path, value, ...options }),
     history: (path) => call('secret.history', { path }),
-    restore: (path, version) => call('secret.restore', { path, version }),
-    delete: async (path) => {
-      await call('secret.delete', { path });
+    restore: (path, version, options) => call('secret.restore', { path, version, ...options }),
+    delete: async (path, options) => {
+      await call('secret.delete', { path, ...options });
     },
     purge: (path, version) => call('secret.purge', { path, version }),
     rename: (from, to, { waitForApproval } = {}) =>

@@ -104,7 +104,7 @@ const short: Partial<Record<OperationName, Short>> = {
     profiled: true,
   },
   'secret.delete': {
-    accepts: exactly({ profile: isProfile, path: isPath }),
+    accepts: exactly({ profile: isProfile, path: isPath }, { ifVersion: isCount }),
     read: fields({}),
     repeatable: false,
     profiled: true,

@@ -353,6 +353,8 @@ export const operations = {
       path,
       /** The one that was deleted, else the newest that is not current, if left out. */
       version: version.optional(),
+      /** As of `secret.set`. */
+      ifVersion: version0.optional(),
     }),
     result: stored,
     gates: withoutApproval,
@@ -366,7 +368,12 @@ export const operations = {
     repeatable: false,
   }),
   'secret.delete': operation({
-    params: z.strictObject({ profile, path }),
+    params: z.strictObject({
+      profile,
+      path,
+      /** As of `secret.set`. */
+      ifVersion: version0.optional(),
+    }),
     result: nothing,
     needs: (params) => [{ kind: 'delete', path: params.path }],
     subject: (params) => params.path,

@@ -7,7 +7,10 @@ export interface Kept {
   readonly version: number;
   /** Whether the secret was not there before. */
   readonly created: boolean;
-  /** Makes the secret again what it was, because of `reason`; gives the error to be told. */
+  /**
+   * Makes the secret again what it was, because of `reason`, unless somebody has given it a newer version meanwhile;
+   * gives the error to be told.
+   */
   takeBack(reason: unknown): Promise<unknown>;
 }
 
@@ -27,7 +30,9 @@ export async function keepFor(
       version,
       created: true,
       takeBack: (reason) =>
-        takenBack(reason, target, `hush delete ${target.path}`, () => daemon.call('secret.delete', target)),
+        takenBack(reason, target, `hush delete ${target.path}`, () =>
+          daemon.call('secret.delete', { ...target, ifVersion: version }),
+        ),
     };
   } catch (error) {
     if (!(error instanceof HushError) || error.code !== 'CONFLICT') throw error;
@@ -50,7 +55,7 @@ export async function keepFor(
     created: false,
     takeBack: (reason) =>
       takenBack(reason, target, `hush restore ${target.path} --version ${before}`, () =>
-        daemon.call('secret.restore', { ...target, version: before }),
+        daemon.call('secret.restore', { ...target, version: before, ifVersion: version }),
       ),
   };
 }
@@ -86,8 +91,12 @@ async function takenBack(
   } catch (error) {
     const [first, second] = [reason, error].map((one) => (one instanceof Error ? one.message : String(one)));
     const code = reason instanceof HushError ? reason.code : 'UNAVAILABLE';
-    return new HushError(code, `${first ?? ''}; and ${path} keeps the value, for ${second ?? ''}`, {
-      hint,
+    const isNewer = error instanceof HushError && error.code === 'CONFLICT';
+    const left = isNewer
+      ? `${path} was changed meanwhile, and stays as it is`
+      : `${path} keeps the value, for ${second ?? ''}`;
+    return new HushError(code, `${first ?? ''}; and ${left}`, {
+      hint: isNewer ? `hush history ${path}` : hint,
       cause: reason,
     });
   }

@@ -15,8 +15,8 @@ _hush_follow() {
   'get') options='--reveal -o --output --clip --version --allow-expired --wait' arguments=('secret') ;;
   'list') options='--prefix --tag --expired --deleted -l --long --limit --after' ;;
   'history') arguments=('secret') ;;
-  'delete') options='-y --yes' arguments=('secret') ;;
-  'restore') options='--version' arguments=('secret') ;;
+  'delete') options='--if-version -y --yes' arguments=('secret') ;;
+  'restore') options='--version --if-version' arguments=('secret') ;;
   'purge') options='--version --yes' arguments=('secret') ;;
   'rename') options='--wait' arguments=('secret' 'secret') ;;
   'copy') options='--if-version --wait' arguments=('secret' 'secret') ;;
@@ -108,7 +108,9 @@ _hush_takes() {
   'list --tag') printf '%s' 'none' ;;
   'list --limit') printf '%s' 'none' ;;
   'list --after') printf '%s' 'none' ;;
+  'delete --if-version') printf '%s' 'none' ;;
   'restore --version') printf '%s' 'none' ;;
+  'restore --if-version') printf '%s' 'none' ;;
   'purge --version') printf '%s' 'none' ;;
   'copy --if-version') printf '%s' 'none' ;;
   'client add --key-file') printf '%s' 'file' ;;

@@ -19,7 +19,9 @@ function __hush_takes
             return 0
         case 'list --prefix' 'list --tag' 'list --limit' 'list --after'
             return 0
-        case 'restore --version'
+        case 'delete --if-version'
+            return 0
+        case 'restore --version' 'restore --if-version'
             return 0
         case 'purge --version'
             return 0
@@ -279,9 +281,11 @@ complete -c hush -n "__hush_at 'list'" -s l -l long -d 'with size, version, time
 complete -c hush -n "__hush_at 'list'" -l limit -d 'one page of so many at most, in no order of their own' -x
 complete -c hush -n "__hush_at 'list'" -l after -d 'the page that follows the one which told this' -x
 complete -c hush -n "__hush_at 'history' 0" -a '(__hush_ask secret)'
+complete -c hush -n "__hush_at 'delete'" -l if-version -d 'only if this version is the current one' -x
 complete -c hush -n "__hush_at 'delete'" -s y -l yes -d 'do not ask'
 complete -c hush -n "__hush_at 'delete' 0" -a '(__hush_ask secret)'
 complete -c hush -n "__hush_at 'restore'" -l version -d 'the version whose value is meant: hush history PATH' -x
+complete -c hush -n "__hush_at 'restore'" -l if-version -d 'only if this version is the current one; 0: if there is none' -x
 complete -c hush -n "__hush_at 'restore' 0" -a '(__hush_ask secret)'
 complete -c hush -n "__hush_at 'purge'" -l version -d 'this earlier version alone' -x
 complete -c hush -n "__hush_at 'purge'" -l yes -d 'confirm that it is to be destroyed'

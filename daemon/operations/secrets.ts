@@ -2,7 +2,7 @@ import { HushError } from '../../protocol/errors.ts';
 import type { SecretPath } from '../../protocol/names.ts';
 import type { ParamsOf } from '../../protocol/operations.ts';
 import type { ListPage } from '../vault/list.ts';
-import type { SecretToSet } from '../vault/secrets.ts';
+import type { ExpectedVersion, SecretToSet } from '../vault/secrets.ts';
 import type { CallOf } from './call.ts';
 import type { Answer, Context, Handlers } from './handler.ts';
 import { requireSize, vaultOf } from './vault-of.ts';
@@ -48,14 +48,18 @@ export const secretHandlers: Handlers<SecretOperation> = {
     result: vaultOf(context, profile).history(named(call.place)),
   }),
 
-  'secret.restore': ({ profile, version }, context, call) => {
-    const { name } = context.peer.identity;
-    const { commit, ...result } = vaultOf(context, profile).restore(named(call.place), version, name);
+  'secret.restore': (params, context, call) => {
+    const vault = vaultOf(context, params.profile);
+    const { commit, ...result } = vault.restore(named(call.place), params.version, {
+      by: context.peer.identity.name,
+      ...expected(params, context),
+    });
     return { result, commit };
   },
 
-  'secret.delete': ({ profile }, context, call) => {
-    const { commit } = vaultOf(context, profile).remove(named(call.place));
+  'secret.delete': (params, context, call) => {
+    const vault = vaultOf(context, params.profile);
+    const { commit } = vault.remove(named(call.place), expected(params, context));
     return { result: {}, commit };
   },
 
@@ -70,11 +74,9 @@ export const secretHandlers: Handlers<SecretOperation> = {
   },
 
   'secret.copy': ({ profile, to, ifVersion }, context, call) => {
-    const { peer } = context;
     const { commit, ...result } = vaultOf(context, profile).copy(named(call.place), named(call.target), {
-      by: peer.identity.name,
-      ifVersion,
-      tellsVersion: peer.allows(profile, { kind: 'read', path: to }),
+      by: context.peer.identity.name,
+      ...expected({ profile, path: to, ifVersion }, context),
     });
     return { result, commit };
   },
@@ -86,6 +88,16 @@ export const secretHandlers: Handlers<SecretOperation> = {
     return { result: { paths: entries.map(({ path }) => path), ...next } };
   },
 };
+
+/** Which version of a path must be current; who may not read it is not told which is. */
+function expected(
+  { profile, path, ifVersion }: Pick<ParamsOf<'secret.delete'>, 'profile' | 'path' | 'ifVersion'>,
+  { peer }: Context,
+): ExpectedVersion {
+  return ifVersion === undefined
+    ? {}
+    : { ifVersion, tellsVersion: peer.allows(profile, { kind: 'read', path }) };
+}
 
 function listed({ profile, limit, ...options }: ParamsOf<'secret.list'>, context: Context): ListPage {
   return vaultOf(context, profile).list({
@@ -126,15 +138,16 @@ function secretOrFault(call: CallOf<'secret.set'>, context: Context): SecretToSe
   }
 }
 
-function secretToSet({ params, place }: CallOf<'secret.set'>, { limits, peer }: Context): SecretToSet {
-  const { profile, path, value, expiresAt, ...options } = params;
-  requireSize(value, limits.valueBytes, 'valueBytes');
+function secretToSet({ params, place }: CallOf<'secret.set'>, context: Context): SecretToSet {
+  const { value, expiresAt, note, tags } = params;
+  requireSize(value, context.limits.valueBytes, 'valueBytes');
   return {
-    ...options,
     path: named(place),
     value,
-    by: peer.identity.name,
+    note,
+    tags,
+    by: context.peer.identity.name,
     expiresAt: expiresAt === undefined ? undefined : new Date(expiresAt).toISOString(),
-    tellsVersion: options.ifVersion !== undefined && peer.allows(profile, { kind: 'read', path }),
+    ...expected(params, context),
   };
 }

@@ -4,7 +4,7 @@ import { newBytes, wipe } from '../memory/plain-bytes.ts';
 import { rowState, type FactRow, type RowKey } from '../stores/store.ts';
 import type { Meta } from './meta.ts';
 import type { RowEntry } from './row-index.ts';
-import { noVersion, type Secrets, type SecretsParts, type Stored } from './secrets.ts';
+import { noVersion, type ExpectedVersion, type Secrets, type SecretsParts, type Stored } from './secrets.ts';
 import type { VersionMarks } from './version-marks.ts';
 
 /** What is told of one version of a secret. */
@@ -17,6 +17,11 @@ export interface VersionFacts {
   readonly expiresAt?: string;
   /** The size of its value. */
   readonly bytes: number;
+}
+
+/** Who restores, and on what condition. */
+export interface RestoreOptions extends ExpectedVersion {
+  readonly by: string;
 }
 
 /** The versions of a secret, the newest first, and when it was deleted if it is. */
@@ -40,9 +45,9 @@ export interface SecretHistory {
   history(path: SecretPath): History;
   /**
    * Makes the value of an earlier version the current one again, as a new version that ends when that one did: by default
-   * the one that was deleted, else the newest that is not current. Throws NOT_FOUND, CONFLICT for the current one.
+   * the one that was deleted, else the newest that is not current. Throws NOT_FOUND, CONFLICT, which is also for the current one.
    */
-  restore(path: SecretPath, version: number | undefined, by: string): Stored;
+  restore(path: SecretPath, version: number | undefined, options: RestoreOptions): Stored;
   /**
    * Destroys all versions of a secret, deleted or not, or one earlier version. Throws NOT_FOUND, CONFLICT for a single
    * version that is no earlier one.
@@ -143,7 +148,7 @@ export function createSecretHistory(parts: SecretHistoryParts): SecretHistory {
       return { versions, ...(deletedAt === undefined ? {} : { deletedAt }) };
     },
 
-    restore(path, version, by) {
+    restore(path, version, options) {
       const id = keys.rowId(path);
       const entries = entriesOf(id);
       const source = sourceOf(path, entries, version);
@@ -154,7 +159,7 @@ export function createSecretHistory(parts: SecretHistoryParts): SecretHistory {
       const { createdAt, note = '', tags = [] } = metaOf(path, id, entries.at(-1) ?? source);
       const value = rows.valueOf(row, path, newBytes);
       try {
-        const [stored] = setAll([{ path, value, by, expiresAt, note, tags, createdAt }]);
+        const [stored] = setAll([{ ...options, path, value, expiresAt, note, tags, createdAt }]);
         if (stored === undefined || stored instanceof HushError) throw stored ?? new HushError('UNAVAILABLE');
         return stored;
       } finally {

@@ -3,14 +3,18 @@ import type { SecretPath } from '../../protocol/names.ts';
 import { storedLine } from '../keys/create.ts';
 import { newBytes, wipe } from '../memory/plain-bytes.ts';
 import type { StoredRow } from '../stores/store.ts';
-import { messagesPerRow, type Secrets, type SecretsParts, type Stored } from './secrets.ts';
+import {
+  messagesPerRow,
+  type ExpectedVersion,
+  type Secrets,
+  type SecretsParts,
+  type Stored,
+} from './secrets.ts';
 import type { VersionMarks } from './version-marks.ts';
 
 /** Who copies, and on what condition; as of `SetOptions`, for the path that is copied to. */
-export interface CopyOptions {
+export interface CopyOptions extends ExpectedVersion {
   readonly by: string;
-  readonly ifVersion: number | undefined;
-  readonly tellsVersion: boolean;
 }
 
 /** The moves of a vault's secrets from path to path; the paths differ. */

@@ -24,14 +24,18 @@ export interface Stored {
   readonly commit: number;
 }
 
-/** What goes with a value that is stored. */
-export interface SetOptions {
-  /** The name of the identity that stores it. */
-  readonly by?: string | undefined;
+/** On what condition a secret is changed. */
+export interface ExpectedVersion {
   /** The version that must be current; 0: none. */
   readonly ifVersion?: number | undefined;
   /** Whether a CONFLICT says which version is current. */
   readonly tellsVersion?: boolean | undefined;
+}
+
+/** What goes with a value that is stored. */
+export interface SetOptions extends ExpectedVersion {
+  /** The name of the identity that stores it. */
+  readonly by?: string | undefined;
   /** When the value ends, ISO 8601 in UTC. */
   readonly expiresAt?: string | undefined;
   /** Left out: as before; empty: none. */
@@ -66,8 +70,8 @@ export interface Secrets {
    * commit fails: then none is stored.
    */
   setAll(items: readonly SecretToSet[]): readonly (Stored | HushError)[];
-  /** Takes the secret away; what it was stays until it is purged. Throws NOT_FOUND. */
-  remove(path: SecretPath): { readonly commit: number };
+  /** Takes the secret away; what it was stays until it is purged. Throws NOT_FOUND, CONFLICT. */
+  remove(path: SecretPath, expected?: ExpectedVersion): { readonly commit: number };
   /** Some of the secrets in an order of their own; opens names, never values. Throws BAD_REQUEST for a wrong `after`. */
   list(options: ListOptions): ListPage;
 }
@@ -147,10 +151,7 @@ export function createSecrets(parts: SecretsParts): Secrets {
 
   function accepted(item: SecretToSet): Accepted | HushError {
     const id = keys.rowId(item.path);
-    const { ifVersion, tellsVersion = false } = item;
-    const current = ledger.version(id) ?? 0;
-    if (ifVersion !== undefined && ifVersion !== current) return conflict(current, tellsVersion);
-    return { item, id, head: versions.head(id) };
+    return conflict(ledger.version(id) ?? 0, item) ?? { item, id, head: versions.head(id) };
   }
 
   /** The row that a value is kept in, and what becomes of the one that it takes the place of. */
@@ -234,10 +235,12 @@ export function createSecrets(parts: SecretsParts): Secrets {
       return stored;
     },
     setAll,
-    remove(path) {
+    remove(path, expected = {}) {
       ledger.requireOpen();
       const row = ledger.read(keys.rowId(path));
       if (row === undefined) throw new HushError('NOT_FOUND');
+      const refusal = conflict(row.version, expected);
+      if (refusal !== undefined) throw refusal;
       const dek = keyring.activeDek(storedLine.keyring, storedLine.tenant);
       const counters = keyLines.spend(dek, 2 * messagesPerRow);
       const meta = { ...rows.metaOf(row), deletedAt: now().toISOString() };
@@ -269,9 +272,11 @@ const expired = ({ text }: SecretPath, expiresAt = ''): HushError =>
     hint: `hush set ${text} stores a new one; hush get ${text} --allow-expired reads this one all the same`,
   });
 
-function conflict(current: number, tellsVersion: boolean): HushError {
+/** Why a secret is not changed whose current version is this one, 0 being none; undefined where it is the expected one. */
+function conflict(current: number, { ifVersion, tellsVersion }: ExpectedVersion): HushError | undefined {
+  if (ifVersion === undefined || ifVersion === current) return undefined;
   const sentence = 'the secret is not at the version that was expected';
-  if (!tellsVersion) return new HushError('CONFLICT', sentence);
+  if (tellsVersion !== true) return new HushError('CONFLICT', sentence);
   const found = current === 0 ? 'there is no current version' : `version ${current} is current`;
   return new HushError('CONFLICT', `${sentence}: ${found}`, {
     hint: `to go on from that: --if-version ${current}`,

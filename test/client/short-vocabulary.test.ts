@@ -32,7 +32,7 @@ const known: Partial<Record<OperationName, { readonly results: object[]; readonl
   handshake: { results: [{ message: bytes }], params: [{ pattern: 'NN', message: bytes }] },
   'secret.get': { results: [{ value: bytes, ...stamps, expiresAt: at }], params: [target] },
   'secret.set': { results: [{ ...stamps, created: true }], params: [{ ...target, value: bytes }] },
-  'secret.delete': { results: [{}], params: [target] },
+  'secret.delete': { results: [{}], params: [target, { ...target, ifVersion: 0 }] },
   'secret.list': {
     results: [
       { entries: [], next: 'x' },

@@ -48,12 +48,15 @@ async function ask(client: HushClient, step: Asked): Promise<Told> {
       return { versions: versions.map((one) => [one.version, one.state, one.bytes]) };
     }
     case 'restore': {
-      const { version, created } = await client.restore(step.path, step.version);
+      const { path, version: from, ...options } = paramsOf(step);
+      const { version, created } = await client.restore(path, from, options);
       return { version, created };
     }
-    case 'delete':
-      await client.delete(step.path);
+    case 'delete': {
+      const { path, ...options } = paramsOf(step);
+      await client.delete(path, options);
       return {};
+    }
     case 'purge':
       return { purged: (await client.purge(step.path, step.version)).purged };
     case 'rename':

@@ -14,6 +14,7 @@ approve = ['global/prod.*']
 read = ['global/*']
 [profiles.default.grants.writer]
 write = ['*']
+delete = ['global/*']
 [profiles.default.grants.mover]
 read = ['global/*']
 write = ['ws:mine/*']
@@ -91,7 +92,15 @@ test('versions, copies and renames, by who may do what', async (t) => {
     assert.equal(copy.error?.code, 'CONFLICT');
     assert.doesNotMatch(copy.error.message, /current/);
     assert.equal((await owner.set('global/there', value, { ifVersion: 2 })).version, 3);
-    await owner.delete('global/there');
+    const told = { code: 'CONFLICT', message: /version 3 is current/ };
+    await assert.rejects(owner.delete('global/there', { ifVersion: 2 }), told);
+    await assert.rejects(owner.restore('global/there', 1, { ifVersion: 2 }), told);
+    const deleted = await ask('writer', 'secret.delete', { path: 'global/there', ifVersion: 2 });
+    assert.equal(deleted.error?.code, 'CONFLICT');
+    assert.doesNotMatch(deleted.error.message, /current/);
+    assert.equal((await owner.restore('global/there', 2, { ifVersion: 3 })).version, 4);
+    await owner.delete('global/there', { ifVersion: 4 });
+    await assert.rejects(owner.delete('global/there', { ifVersion: 4 }), { code: 'NOT_FOUND' });
     assert.equal((await owner.set('global/there', value, { ifVersion: 0 })).created, true);
   });
 

@@ -17,8 +17,8 @@ export type Step =
   | { op: 'set'; path: string; value: string; ifVersion?: number; note?: string; tags?: string[] }
   | { op: 'get'; path: string; version?: number }
   | { op: 'history'; path: string }
-  | { op: 'restore'; path: string; version?: number }
-  | { op: 'delete'; path: string }
+  | { op: 'restore'; path: string; version?: number; ifVersion?: number }
+  | { op: 'delete'; path: string; ifVersion?: number }
   | { op: 'purge'; path: string; version?: number }
   | { op: 'rename'; from: string; to: string }
   | { op: 'copy'; from: string; to: string; ifVersion?: number }
@@ -51,8 +51,8 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ op: fc.constant('get' as const), path, version }) },
   { weight: 2, arbitrary: fc.record({ op: fc.constant('history' as const), path }) },
-  { weight: 3, arbitrary: fc.record({ op: fc.constant('restore' as const), path, version }) },
-  { weight: 2, arbitrary: fc.record({ op: fc.constant('delete' as const), path }) },
+  { weight: 3, arbitrary: fc.record({ op: fc.constant('restore' as const), path, version, ifVersion }) },
+  { weight: 2, arbitrary: fc.record({ op: fc.constant('delete' as const), path, ifVersion }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('purge' as const), path, version }) },
   { weight: 2, arbitrary: two.map(([from, to]) => ({ op: 'rename' as const, from, to })) },
   {
@@ -132,13 +132,14 @@ export function createSecretModel(kept: number): SecretModel {
               ? rows.findLast(({ state }) => state !== 'current')
               : rows.find((row) => row.version === step.version);
           if (source === undefined) return 'NOT_FOUND';
-          if (source.state === 'current') return 'CONFLICT';
+          if (source.state === 'current' || conflicts(step.path, step.ifVersion)) return 'CONFLICT';
           const { note, tags } = rows.at(-1) ?? source;
           return store(step.path, { value: source.value, note, tags });
         }
         case 'delete': {
           const current = currentOf(step.path);
           if (current === undefined) return 'NOT_FOUND';
+          if (conflicts(step.path, step.ifVersion)) return 'CONFLICT';
           const rows = rowsOf(step.path);
           put(
             step.path,

@@ -27,11 +27,12 @@ function ask(vault: Vault, step: Exclude<Step, { op: 'reopen' }>): Told {
       return { versions: versions.map((one) => [one.version, one.state, one.bytes]) };
     }
     case 'restore': {
-      const { version, created } = vault.restore(parseSecretPath(step.path), step.version, 'test');
+      const { path, version: from, ifVersion } = step;
+      const { version, created } = vault.restore(parseSecretPath(path), from, { by: 'test', ifVersion });
       return { version, created };
     }
     case 'delete':
-      vault.remove(parseSecretPath(step.path));
+      vault.remove(parseSecretPath(step.path), { ifVersion: step.ifVersion });
       return {};
     case 'purge':
       return { purged: vault.purge(parseSecretPath(step.path), step.version).purged };

@@ -332,7 +332,7 @@ describe('A6: an open vault', () => {
     assert.throws(() => vault.get(at('a'), { version: 2 }), { code: 'INTEGRITY', message: named });
     for (const call of [
       () => vault.history(at('a')),
-      () => vault.restore(at('a'), 2, 'test'),
+      () => vault.restore(at('a'), 2, { by: 'test' }),
       () => vault.rename(at('a'), at('b')),
     ]) {
       assert.throws(call, { code: 'INTEGRITY', message: named });

@@ -48,10 +48,7 @@ for (const [name, cache] of [
     setTime(60);
     assert.throws(() => vault.get(at('a')), expired);
     assert.throws(() => vault.get(at('a'), { version: 1 }), expired);
-    assert.throws(
-      () => vault.copy(at('a'), at('b'), { by: 'x', ifVersion: undefined, tellsVersion: true }),
-      expired,
-    );
+    assert.throws(() => vault.copy(at('a'), at('b'), { by: 'x' }), expired);
     assert.equal(new TextDecoder().decode(vault.get(at('a'), { allowExpired: true }).value), 'one');
     assert.throws(() => vault.get(at('a')), expired);
     // The clock was wrong.
@@ -61,7 +58,7 @@ for (const [name, cache] of [
     assert.equal(vault.set(at('a'), bytes('two')).version, 2);
     assert.equal(vault.get(at('a')).expiresAt, undefined, 'the expiry is of the version');
     assert.throws(() => vault.get(at('a'), { version: 1 }), expired);
-    assert.equal(vault.restore(at('a'), 1, 'x').version, 3);
+    assert.equal(vault.restore(at('a'), 1, { by: 'x' }).version, 3);
     assert.throws(() => vault.get(at('a')), expired, 'what was restored has ended too');
   });
 }
@@ -84,11 +81,11 @@ test('what the cache holds of a name is gone with each change of it', async (t) 
   fill();
   vault.set(at('b'), bytes('of b'));
   assert.equal(valueOf(vault, 'b'), 'of b');
-  vault.copy(at('a'), at('b'), { by: 'x', ifVersion: undefined, tellsVersion: true });
+  vault.copy(at('a'), at('b'), { by: 'x' });
   assert.equal(valueOf(vault, 'b'), 'of a');
   vault.remove(at('b'));
   assert.throws(() => vault.get(at('b')), { code: 'NOT_FOUND' });
-  vault.restore(at('b'), undefined, 'x');
+  vault.restore(at('b'), undefined, { by: 'x' });
   assert.equal(valueOf(vault, 'b'), 'of a');
 });
 
@@ -165,7 +162,7 @@ test('note and tags stay with a secret unless they are given, and end with it', 
   assert.deepEqual(noted(), ['mine', ['a', 'b']]);
   vault.set(at('a'), bytes('3'), { note: '', tags: ['c'] });
   assert.deepEqual(noted(), [undefined, ['c']]);
-  vault.restore(at('a'), 1, 'x');
+  vault.restore(at('a'), 1, { by: 'x' });
   assert.deepEqual(noted(), [undefined, ['c']]);
   vault.rename(at('a'), at('b'));
   assert.deepEqual(noted(), [undefined, ['c']]);
@@ -192,7 +189,7 @@ test('a rotation seals earlier versions and deleted values anew too, and no key 
   });
   // What is changed before it was its turn is under the new key at once.
   vault.set(at('a'), bytes('4'));
-  vault.restore(at('gone'), undefined, 'test');
+  vault.restore(at('gone'), undefined, { by: 'test' });
   assert.deepEqual(valuesOf(), [
     [2, 4],
     [1, 2],
@@ -225,7 +222,7 @@ test('changes of all kinds while values are being sealed anew leave none behind'
     const step = [
       () => vault.set(at(name), bytes('3')),
       () => vault.remove(at(name)),
-      () => vault.restore(at(name), undefined, 'test'),
+      () => vault.restore(at(name), undefined, { by: 'test' }),
       () => vault.rename(at(name), at(`${name}.moved`)),
       () => vault.purge(at(`${name}.moved`), undefined),
     ][(index * 7) % 5];
@@ -273,7 +270,7 @@ test('fewer versions are kept from the next set on when the config says so', asy
   kept = 0;
   vault.remove(at('a'));
   assert.deepEqual(versions(), [7, 6]);
-  assert.equal(vault.restore(at('a'), undefined, 'x').version, 8);
+  assert.equal(vault.restore(at('a'), undefined, { by: 'x' }).version, 8);
   assert.deepEqual(versions(), [8]);
 });
 
@@ -293,7 +290,7 @@ test('a disk that refuses leaves a rename, a restore and a purge undone', async 
   isFull = true;
   for (const change of [
     () => vault.rename(at('a'), at('b')),
-    () => vault.restore(at('a'), 1, 'x'),
+    () => vault.restore(at('a'), 1, { by: 'x' }),
     () => vault.purge(at('a'), undefined),
     () => vault.remove(at('a')),
   ])

@@ -38,15 +38,15 @@ export function attributesIn(bytes: Uint8Array, where: string): Attributes {
     const line = bytes.subarray(from, end);
     from = end + 1;
     const at = line.indexOf(equals);
-    if (at <= 0) throw new HushError('BAD_REQUEST', `a line of ${where} is not NAME=VALUE`, noHint);
+    if (at <= 0) throw new HushError('BAD_REQUEST', `a line of ${where} is not NAME=VALUE`, seeHelp);
     const name = textOf(line.subarray(0, at));
     const value = line.subarray(at + 1);
     if (!secretNames.has(name) && !plainNames.has(name)) continue;
     if (hasControl(value)) {
-      throw new HushError('BAD_REQUEST', `the ${name} of ${where} has a control character`, noHint);
+      throw new HushError('BAD_REQUEST', `the ${name} of ${where} has a control character`, seeHelp);
     }
     if (secret.has(name) || plain.has(name)) {
-      throw new HushError('BAD_REQUEST', `the ${name} of ${where} stands there twice`, noHint);
+      throw new HushError('BAD_REQUEST', `the ${name} of ${where} stands there twice`, seeHelp);
     }
     if (secretNames.has(name)) secret.set(name, value);
     else plain.set(name, textOf(value));
@@ -54,7 +54,7 @@ export function attributesIn(bytes: Uint8Array, where: string): Attributes {
   return { plain, secret };
 }
 
-const noHint = { hint: 'hush help door, and docs/doors.md' };
+const seeHelp = { hint: 'hush help door, and docs/doors.md' };
 
 const textOf = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');

@@ -1,6 +1,6 @@
 import { HushError } from '../../../protocol/errors.ts';
 import type { Daemon } from '../../daemon.ts';
-import type { Target } from '../../target.ts';
+import { typedFor, type Target } from '../../target.ts';
 import type { HelperLine } from '../helper.ts';
 import { readIfThere } from '../reading.ts';
 import { attributesIn, type Attributes } from './attributes.ts';
@@ -8,6 +8,7 @@ import { nameOf, placeOf, type Place } from './name.ts';
 
 /** A credential that is kept: its value's lines, and when git is to ask for another. */
 export interface Kept {
+  readonly version: number;
   readonly attributes: Attributes;
   readonly expiresAt: string | undefined;
   /** Wipes it. */
@@ -21,7 +22,7 @@ export interface Kept {
 export async function keptIn(daemon: Daemon, target: Target, place: Place): Promise<Kept | undefined> {
   const found = await readIfThere(daemon, target);
   if (found === undefined) return undefined;
-  const { value, expiresAt } = found;
+  const { value, version, expiresAt } = found;
   const wipe = (): void => void value.fill(0);
   try {
     const attributes = attributesIn(value, target.path);
@@ -33,10 +34,10 @@ export async function keptIn(daemon: Daemon, target: Target, place: Place): Prom
     const own = placeOf(attributes);
     if (own !== undefined && !isSame(own, place)) {
       throw new HushError('CONFLICT', `${target.path} holds a credential for another host or path`, {
-        hint: `hush delete ${target.path}, and let git ask again`,
+        hint: `${typedFor('delete', target, process.env)}, and let git ask again`,
       });
     }
-    return { attributes, expiresAt, wipe };
+    return { version, attributes, expiresAt, wipe };
   } catch (error) {
     wipe();
     throw error;

@@ -3,12 +3,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createConnection, createServer as createProxy, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
+import { connect } from '../../../client/index.ts';
 import { assertShown, commandsIn, pageOf, sectionOf } from '../../cli/shown.ts';
 import { openUnlocked } from '../../cli/unlocked.ts';
-import { ask, openWithHelpers } from './helpers.ts';
+import { ask, openWithHelpers, type AskOptions } from './helpers.ts';
 
 interface GitServer {
   readonly url: string;
@@ -145,7 +146,7 @@ describe('git-credential-hush', () => {
       ]);
     });
 
-    const helper = (words: readonly string[], input: string | Uint8Array, options?: { isDeaf: boolean }) =>
+    const helper = (words: readonly string[], input: string | Uint8Array, options?: AskOptions) =>
       ask(shell, 'git-credential-hush', words, input, options);
 
     await t.test('who takes over the name of a place signs in with what they typed last', async () => {
@@ -181,6 +182,32 @@ describe('git-credential-hush', () => {
         assert.equal((await helper(['get'], at('erin'))).stdout, '');
       },
     );
+
+    await t.test('what was written since git read it is not deleted', async (t) => {
+      const told = 'protocol=https\nhost=race.example\nusername=r\npassword=old\n';
+      await helper(['store'], told);
+      const client = await connect({ socket: join(shell.home, 'hushd.sock') });
+      t.after(() => client.close());
+      const fresh = 'username=r\npassword=new\n';
+      const proxy = createProxy((listener) => {
+        listener.on('error', () => undefined);
+        const daemon = createConnection(join(shell.home, 'hushd.sock'));
+        daemon.on('error', () => undefined);
+        daemon.pipe(listener);
+        listener.on('data', (frame) => {
+          const first = frame.includes('secret.delete')
+            ? client.set('pr:logins/git.race.example', Buffer.from(fresh))
+            : Promise.resolve();
+          void first.then(() => daemon.write(frame));
+        });
+        listener.on('close', () => daemon.destroy());
+      }).listen(join(shell.home, 'proxy.sock'));
+      t.after(() => proxy.close());
+      await once(proxy, 'listening');
+      const env = { HUSH_SOCKET: join(shell.home, 'proxy.sock') };
+      assert.deepEqual(await helper(['erase'], told, { env }), { code: 0, stdout: '', stderr: '' });
+      assert.equal((await helper(['get'], 'protocol=https\nhost=race.example\n\n')).stdout, fresh);
+    });
 
     await t.test('a secret that is refused hides none that is not', async () => {
       await run(

@@ -29,13 +29,20 @@ export interface Said {
   readonly stderr: string;
 }
 
-/** Asks a helper; `stdout` may be closed before it says anything. */
+/** How a helper is asked. */
+export interface AskOptions {
+  /** Whether its standard output is closed before it says anything. */
+  readonly isDeaf?: boolean;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** Asks a helper. */
 export function ask(
   { home }: Pick<Shell, 'home'>,
   helper: Helper,
   words: readonly string[],
   input: string | Uint8Array,
-  { isDeaf = false, env = {} }: { readonly isDeaf?: boolean; readonly env?: NodeJS.ProcessEnv } = {},
+  { isDeaf = false, env = {} }: AskOptions = {},
 ): Promise<Said> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [join(bin, `${helper}.js`), ...words], {
