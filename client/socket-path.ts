@@ -17,12 +17,10 @@ export function socketPathOf(env: Environment, cwd: string = process.cwd()): str
   return checkSocketPath(env['HUSH_SOCKET'] ? resolve(cwd, env['HUSH_SOCKET']) : defaultSocket(env, cwd));
 }
 
-/** The path itself. Throws BAD_REQUEST when it is over 107 bytes, which the kernel could not take. */
-export function checkSocketPath(path: string): string {
+/** The path itself. Throws BAD_REQUEST, with that hint, when it is over 107 bytes, which the kernel could not take. */
+export function checkSocketPath(path: string, hint = 'set HUSH_SOCKET to a shorter path'): string {
   if (Buffer.byteLength(path) <= maxSocketBytes) return path;
-  throw new HushError('BAD_REQUEST', `the socket's path is longer than ${maxSocketBytes} bytes`, {
-    hint: 'set HUSH_SOCKET to a shorter path',
-  });
+  throw new HushError('BAD_REQUEST', `the socket's path is longer than ${maxSocketBytes} bytes`, { hint });
 }
 
 function defaultSocket(env: Environment, cwd: string): string {

@@ -9,24 +9,32 @@ import { openSafeFile } from './home/safety.ts';
 /** What a home is held for. */
 export type Work = 'serve' | 'restore';
 
-/** The right to serve a home, or to keep all who do out of it, which one process at a time has. */
-export interface InstanceLock {
-  /** Lets the next daemon in. The kernel does the same when the process ends, in whatever way. */
+/** A right that one process at a time has. */
+export interface Lock {
+  /** Lets the next one in. The kernel does the same when the process ends, in whatever way. */
   release(): void;
 }
 
 /**
- * Takes the lock of a home without waiting; the file at `path` is made when it is not there, is never removed, and
- * holds the pid of its last holder, and for what other work than serving that has it. Throws EXISTS when another process has it, UNSAFE_MODE when others can reach the
- * file, UNAVAILABLE when it cannot be opened.
+ * Takes the lock of a home, which is the right to serve it or to keep all who do out of it, as `takeLock`; the file says
+ * too for what other work than serving that is. Throws EXISTS when another process has it.
  */
-export function takeInstanceLock(path: string, work: Work = 'serve'): InstanceLock {
+export function takeInstanceLock(path: string, work: Work = 'serve'): Lock {
+  return takeLock(path, heldBy, work === 'serve' ? '' : ` ${work}`);
+}
+
+/**
+ * Takes a lock without waiting; the file at `path` is made when it is not there, is never removed, and holds the pid of
+ * its last holder, and `note`. Throws what `heldBy` makes of these when another process has it, UNSAFE_MODE when others
+ * can reach the file, CONFLICT, UNAVAILABLE when it cannot be opened.
+ */
+export function takeLock(path: string, heldBy: (text: string) => HushError, note = ''): Lock {
   const fd = openSafeFile(path, constants.O_RDWR | constants.O_CREAT);
   try {
     if (!flockExclusive(fd)) throw heldBy(readFileSync(fd, 'latin1'));
     if (!isStillAt(path, fd)) throw new HushError('CONFLICT', `the lock file ${path} was replaced meanwhile`);
     ftruncateSync(fd);
-    writeSync(fd, `${process.pid}${work === 'serve' ? '' : ` ${work}`}\n`, 0);
+    writeSync(fd, `${process.pid}${note}\n`, 0);
   } catch (error) {
     closeSync(fd);
     throw diskError(`cannot lock ${path}`, error);

@@ -8,7 +8,7 @@ import { diskError, errnoOf } from './home/disk-errors.ts';
 /**
  * Makes sure that the path of the socket is free. A socket file that nobody listens on, left by a crash, is
  * removed; one with a listener, to which `hint` belongs, or anything that is no socket, is refused with EXISTS. Throws UNAVAILABLE when it
- * cannot be removed. The caller holds the lock of the home, so that no second daemon comes between this and listening.
+ * cannot be removed. The caller holds a lock, so that nobody else comes between this and listening.
  */
 export async function freeSocketPath(path: string, hint = 'hush status'): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });

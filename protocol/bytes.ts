@@ -15,6 +15,11 @@ export function copyBytes(source: Uint8Array): Uint8Array<ArrayBuffer> {
 
 /** All the parts, one after the other, in new bytes outside V8's heap. */
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  return joinBytes(parts);
+}
+
+/** As `concatBytes`, for any number of parts: a call takes some 100,000 arguments at most. */
+export function joinBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = newBytes(parts.reduce((length, part) => length + part.length, 0));
   let offset = 0;
   for (const part of parts) {

@@ -29,7 +29,8 @@ export function helperLine(words: readonly string[], names: readonly string[]): 
   }
   const [action, ...rest] = words.slice(at);
   if (action === undefined || rest.length > 0 || action.startsWith('-')) {
-    throw badUsage(`the options are ${names.join(', ')}, each with a value, and then one word`, 'door');
+    const usage = names.map((name) => `[${name} VALUE]`).join(' ');
+    throw badUsage(`what may stand here is ${usage}, and then one word, which git or docker says`, 'door');
   }
   const profile = options.get('--profile');
   const given = profile === undefined ? {} : { profile };

@@ -1,9 +1,9 @@
 import { HushError } from '../../protocol/errors.ts';
 import type { HomePaths } from '../home/paths.ts';
-import { holderOf, takeInstanceLock, type InstanceLock } from '../lock.ts';
+import { holderOf, takeInstanceLock, type Lock } from '../lock.ts';
 
 /** Keeps every daemon and every other restore out of a home until the lock is released. Throws CONFLICT while one is in it. */
-export function lockHome({ lock }: HomePaths): InstanceLock {
+export function lockHome({ lock }: HomePaths): Lock {
   try {
     return takeInstanceLock(lock, 'restore');
   } catch (error) {

@@ -1,5 +1,5 @@
 import { isUsablePublicKey, keyBytes, newPrivateKey, publicKeyOf } from '../../../noise/x25519.ts';
-import { concatBytes, copyBytes, wipe } from '../../../protocol/bytes.ts';
+import { concatBytes, wipe } from '../../../protocol/bytes.ts';
 import { HushError } from '../../../protocol/errors.ts';
 import { parseReference, type SecretReference } from '../../../protocol/names.ts';
 import { decodeBech32, encodeBech32, upperCase } from './bech32.ts';
@@ -79,7 +79,7 @@ function linesOf(text: Uint8Array): Uint8Array[] {
   return lines;
 }
 
-const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(copyBytes(bytes));
+const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
 const noIdentity = (): HushError =>
   new HushError('BAD_REQUEST', 'that is no identity of age-plugin-hush, or a character of it is mistyped', {

@@ -1,7 +1,7 @@
 import { publicKeyOf } from '../../../noise/x25519.ts';
 import { HushError } from '../../../protocol/errors.ts';
 import type { Daemon } from '../../daemon.ts';
-import type { Target } from '../../target.ts';
+import { typedFor, type Target } from '../../target.ts';
 import { newSecretKey, parseSecretKey, type VaultIdentity } from './identity.ts';
 
 /** Makes a new identity in the vault; answers its public key. Throws EXISTS where there is a secret already. */
@@ -13,7 +13,7 @@ export async function makeIdentity(daemon: Daemon, target: Target): Promise<Uint
   } catch (error) {
     if (!(error instanceof HushError && error.code === 'CONFLICT')) throw error;
     throw new HushError('EXISTS', `${target.path} exists already`, {
-      hint: `hush door age identity ${target.path}`,
+      hint: typedFor('door age identity', target, process.env),
       cause: error,
     });
   } finally {
@@ -37,10 +37,11 @@ export async function privateKeyOf(
   { reference, publicKey }: VaultIdentity,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const { profile, path } = reference;
-  const privateKey = await fetchPrivateKey(daemon, { profile, path: path.text });
+  const target = { profile, path: path.text };
+  const privateKey = await fetchPrivateKey(daemon, target);
   if (publicKeyOf(privateKey).every((byte, at) => byte === publicKey[at])) return privateKey;
   privateKey.fill(0);
   throw new HushError('INTEGRITY', `${path.text} holds another key than this identity was made from`, {
-    hint: `hush history ${path.text}`,
+    hint: typedFor('history', target, process.env),
   });
 }

@@ -1,4 +1,4 @@
-import { withRunningDaemon } from '../../daemon.ts';
+import { withDaemon } from '../../daemon.ts';
 import type { Output } from '../../output.ts';
 import { targetOf, type ProfileOption, type Target } from '../../target.ts';
 import { publicLine, type VaultKey } from './keys.ts';
@@ -12,7 +12,7 @@ interface NewKey extends ProfileOption {
 /** Prints the public half of a key. Throws what the call throws. */
 export async function showKey(path: string, options: ProfileOption, output: Output): Promise<void> {
   const target = targetOf(path, options, process.env);
-  const half = await withRunningDaemon((daemon) => daemon.call('ssh.public', target));
+  const half = await withDaemon((daemon) => daemon.call('ssh.public', target));
   await print(target, half, output);
 }
 
@@ -20,7 +20,7 @@ export async function showKey(path: string, options: ProfileOption, output: Outp
 export async function makeKey(path: string, options: NewKey, output: Output): Promise<void> {
   const target = targetOf(path, options, process.env);
   const { type, bits, comment } = options;
-  const { version, ...half } = await withRunningDaemon((daemon) =>
+  const { version, ...half } = await withDaemon((daemon) =>
     daemon.call('ssh.generate', { ...target, type, bits, comment }),
   );
   await print({ ...target, version }, half, output);

@@ -53,6 +53,7 @@ async function* messagesOf(socket: Socket, watch: (isOn: boolean) => void): Asyn
   const header = new Uint8Array(4);
   let message: Uint8Array | undefined;
   let filled = 0;
+  // It has no encoding, so that its chunks are bytes.
   for await (const chunk of socket as AsyncIterable<Buffer>) {
     let at = 0;
     if (filled === 0 && message === undefined) watch(true);

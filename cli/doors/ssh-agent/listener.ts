@@ -1,16 +1,15 @@
 import { createServer, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { checkDirectory } from '../../../daemon/home/safety.ts';
-import { freeSocketPath } from '../../../daemon/socket.ts';
 import { peerCredentials, socketFd } from '../../../native/peer-credentials.ts';
 import { HushError } from '../../../protocol/errors.ts';
-import { listenAlone } from '../listening.ts';
+import { listenAlone, type DoorPlace } from '../listening.ts';
 import { converse, type Answer } from './conversation.ts';
 
 /** Where an agent listens, and what it answers. */
 export interface ListenerParts {
   /** A path in a folder that nobody else can reach, or a socket that listens already. */
-  readonly at: { readonly path: string } | { readonly fd: number };
+  readonly at: DoorPlace;
   readonly answer: Answer;
   /** Told of a peer that was sent away. */
   readonly onRefused: (error: HushError) => void;
@@ -27,7 +26,8 @@ export interface AgentListener {
 
 const usualPatienceMs = 10_000;
 const usualMost = 128;
-const anotherPlace = 'hush door ssh-agent --socket PATH';
+/** What to type where an agent cannot listen at a path. */
+export const anotherPlace = 'hush door ssh-agent --socket PATH';
 
 /**
  * Listens for clients of the agent: of the own user only, which the kernel tells. Throws EXISTS when somebody listens at
@@ -62,15 +62,12 @@ export async function listenForClients(parts: ListenerParts): Promise<AgentListe
     all.set(socket, talk);
   };
 
-  if ('path' in at) {
-    requireOwnFolder(dirname(at.path));
-    await freeSocketPath(at.path, anotherPlace);
-  }
+  if ('path' in at) requireOwnFolder(dirname(at.path));
   const server = createServer({ allowHalfOpen: true }, accept);
-  await listenAlone(server, at, anotherPlace);
+  const listening = await listenAlone(server, at, anotherPlace);
   return {
     async close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      const closed = listening.close();
       for (const socket of all.keys()) socket.destroy();
       await Promise.all([closed, ...all.values()]);
     },

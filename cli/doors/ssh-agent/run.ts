@@ -9,9 +9,10 @@ import { shellWord } from '../../../protocol/shell-word.ts';
 import { inheritedFrom } from '../../environment/inherited.ts';
 import { startChild } from '../../environment/child.ts';
 import { reportError, type Output } from '../../output.ts';
+import type { DoorPlace } from '../listening.ts';
 import { createAgent } from './agent.ts';
 import { checkPatterns } from './keys.ts';
-import { listenForClients } from './listener.ts';
+import { anotherPlace, listenForClients } from './listener.ts';
 
 /** What the agent serves, where, and for whom. */
 export interface AgentOptions {
@@ -35,7 +36,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   setCoreLimitZero();
   const place = placeFor(options);
   const daemon = lazily(() => connect({ deadlineMs, profile }));
-  const tell = (error: unknown): void => void reportError(error, output.json).catch(goOn);
+  const tell = (error: unknown): void => void reportError(error, output.json);
   const agent = createAgent({
     daemon: daemon.get,
     profile,
@@ -76,7 +77,7 @@ const goOn = (): void => undefined;
 
 interface Place {
   readonly path: string;
-  readonly at: { readonly path: string } | { readonly fd: number };
+  readonly at: DoorPlace;
   /** Removes what was made for this run alone. */
   remove(): void;
 }
@@ -89,12 +90,13 @@ function placeFor({ socket, command }: AgentOptions): Place {
   const fd = command.length > 0 ? undefined : takeActivatedSocket(process.env, 'hush-ssh-agent');
   if (fd !== undefined) return { path: socket ?? usual, at: { fd }, remove: nothing };
   if (socket !== undefined || command.length === 0) {
-    const path = checkSocketPath(socket ?? usual);
+    const path = checkSocketPath(socket ?? usual, anotherPlace);
     return { path, at: { path }, remove: nothing };
   }
   checkDirectory(folder);
+  checkSocketPath(join(folder, 'ssh-agent.XXXXXX', 'sock'), anotherPlace);
   const own = mkdtempSync(join(folder, 'ssh-agent.'));
-  const path = checkSocketPath(join(own, 'sock'));
+  const path = join(own, 'sock');
   return {
     path,
     at: { path },

@@ -1,30 +1,30 @@
 import { createServer, type Socket } from 'node:net';
-import { freeSocketPath } from '../../../daemon/socket.ts';
 import { socketFd } from '../../../native/peer-credentials.ts';
 import { peerAddress } from '../../../native/unix-address.ts';
 import { HushError } from '../../../protocol/errors.ts';
 import { copyBytes } from '../../../protocol/bytes.ts';
 import { withRunningDaemon } from '../../daemon.ts';
-import { listenAlone } from '../listening.ts';
+import { typedFor } from '../../target.ts';
+import { listenAlone, type DoorPlace } from '../listening.ts';
 import { parseAddress, type Wanted } from './address.ts';
 import { checkManager, checkUnit } from './asker.ts';
 import { placeOf, type Scopes } from './places.ts';
 
-/** The most bytes that systemd takes for one credential (CREDENTIAL_SIZE_MAX). */
+/** The most bytes that systemd takes for the credentials of a unit with their names (CREDENTIALS_TOTAL_SIZE_MAX). */
 const mostBytes = 1024 * 1024;
 /**
  * How long a peer that is no service manager may leave its refusal unread, and when the door is about to close any peer
  * what it is sent: longer than the daemon may take to answer.
  */
 const patienceMs = 45_000;
-const anotherPlace = 'hush door systemd --socket PATH';
+/** What to type where the door cannot listen at a path. */
+export const anotherPlace = 'hush door systemd --socket PATH';
 
 /** What the door is to serve, and where; what it tells must not throw. */
 export interface DoorParts {
   readonly profile: string;
   readonly scopes: Scopes;
-  /** A path to listen at, or a socket that listens already. */
-  readonly at: { readonly path: string } | { readonly fd: number };
+  readonly at: DoorPlace;
   readonly onServed: (wanted: Wanted, path: string) => void;
   readonly onRefused: (error: HushError) => void;
 }
@@ -68,7 +68,6 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
     }
   };
 
-  if ('path' in parts.at) await freeSocketPath(parts.at.path, anotherPlace);
   // systemd ends its own direction before it reads.
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
     socket.on('error', () => undefined);
@@ -78,13 +77,13 @@ export async function openDoor(parts: DoorParts): Promise<Door> {
     const answered = answer(socket).finally(() => answering.delete(answered));
     answering.add(answered);
   });
-  await listenAlone(server, parts.at, anotherPlace);
+  const listening = await listenAlone(server, parts.at, anotherPlace);
 
   return {
     async close() {
-      server.close();
+      const closed = listening.close();
       for (const socket of open) socket.setTimeout(patienceMs);
-      await Promise.all(answering);
+      await Promise.all([closed, ...answering]);
     },
   };
 }
@@ -99,7 +98,7 @@ async function serve(
     const { text: path } = placeOf(wanted, scopes);
     const value = await valueAt(profile, path);
     try {
-      if (value.byteLength > mostBytes) throw tooLarge();
+      if (value.byteLength > mostBytes - credential.length) throw tooLarge();
       await send(socket, value);
       onServed(wanted, path);
     } finally {
@@ -118,7 +117,10 @@ async function valueAt(profile: string, path: string): Promise<Uint8Array> {
     return value;
   } catch (error) {
     if (!(error instanceof HushError && error.code === 'NOT_FOUND')) throw error;
-    throw new HushError('NOT_FOUND', `there is no ${path}`, { hint: `hush set ${path}`, cause: error });
+    throw new HushError('NOT_FOUND', `there is no ${path}`, {
+      hint: typedFor('set', { profile, path }, process.env),
+      cause: error,
+    });
   }
 }
 
@@ -137,8 +139,8 @@ function send(socket: Socket, bytes: Uint8Array): Promise<void> {
 }
 
 const tooLarge = (): HushError =>
-  new HushError('TOO_LARGE', 'it is larger than the 1 MiB that systemd takes', {
-    hint: 'cut it into several credentials',
+  new HushError('TOO_LARGE', 'with its name it is larger than the 1 MiB that systemd takes', {
+    hint: 'a unit has no more than that for all of its credentials: have its program ask hush get',
   });
 
 const noAddress = (): HushError =>

@@ -3,7 +3,7 @@ import { checkSocketPath, socketPathOf } from '../../../client/socket-path.ts';
 import { takeActivatedSocket } from '../../../native/activation.ts';
 import { setCoreLimitZero, setNotDumpable } from '../../../native/process.ts';
 import { reportError, type Output } from '../../output.ts';
-import { openDoor } from './door.ts';
+import { anotherPlace, openDoor } from './door.ts';
 import { addScope, type Scopes } from './places.ts';
 
 interface RunOptions {
@@ -20,21 +20,20 @@ export async function runDoor({ profile, maps, socket, output }: RunOptions): Pr
   setCoreLimitZero();
   setNotDumpable();
   const fd = takeActivatedSocket(process.env, 'hush-door-systemd');
-  const path = checkSocketPath(socket ?? join(dirname(socketPathOf(process.env)), 'systemd.sock'));
+  const usual = join(dirname(socketPathOf(process.env)), 'systemd.sock');
+  const at = fd === undefined ? { path: checkSocketPath(socket ?? usual, anotherPlace) } : { fd };
   const told = Promise.race([signal('SIGTERM'), signal('SIGINT')]);
   const door = await openDoor({
     profile,
     scopes,
-    at: fd === undefined ? { path } : { fd },
+    at,
     onServed: ({ unit, credential }, from) => {
       output.note(`${unit} got ${credential} from ${from}`).catch(goOn);
     },
-    onRefused: (error) => {
-      reportError(error, output.json).catch(goOn);
-    },
+    onRefused: (error) => void reportError(error, output.json),
   });
-  await output.facts({ listening: fd === undefined ? path : `descriptor ${fd}` }, [
-    `listening for systemd at ${fd === undefined ? path : 'the socket that it handed over'}`,
+  await output.facts({ listening: 'path' in at ? at.path : `descriptor ${at.fd}` }, [
+    `listening for systemd at ${'path' in at ? at.path : 'the socket that it handed over'}`,
   ]);
   await told;
   await door.close();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
@@ -11,6 +11,7 @@ import { listenForClients } from '../../../cli/doors/ssh-agent/listener.ts';
 import { identitiesMessage, mostMessageBytes, parseRequest } from '../../../cli/doors/ssh-agent/messages.ts';
 import { sshString, sshUint32 } from '../../../daemon/signing/wire.ts';
 import { concatBytes } from '../../../protocol/bytes.ts';
+import type { HushError } from '../../../protocol/errors.ts';
 import { makeHome } from '../../support/daemon.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -133,6 +134,37 @@ describe('the socket of an agent', () => {
       code: 'UNSAFE_MODE',
       hint: /^hush door ssh-agent --socket PATH, in a folder/,
     });
+  });
+
+  test('B5: of several that start on the socket of one that was killed, exactly one serves', async (t) => {
+    const { folder } = makeHome(t);
+    mkdirSync(folder, { mode: 0o700 });
+    const path = join(folder, 'agent.sock');
+    const dead = spawn(process.execPath, [
+      '-e',
+      `require('net').createServer().listen('${path}', () => process.kill(process.pid, 9))`,
+    ]);
+    await once(dead, 'exit');
+    assert.ok(existsSync(path));
+    const parts = { answer: () => Promise.resolve(answered.subarray(4)), onRefused: () => undefined };
+    const started = await Promise.allSettled(
+      Array.from({ length: 3 }, () => listenForClients({ at: { path }, ...parts })),
+    );
+    const listeners = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    const closeAll = () => Promise.all(listeners.splice(0).map((listener) => listener.close()));
+    t.after(closeAll);
+    assert.equal(listeners.length, 1);
+    for (const one of started) {
+      if (one.status === 'fulfilled') continue;
+      const { code, message } = one.reason as HushError;
+      assert.deepEqual([code, message], ['EXISTS', `another process listens on ${path}`]);
+    }
+    const client = connect(path);
+    client.write(ask);
+    assert.deepEqual(await received(client, answered.length), Buffer.from(answered));
+    client.destroy();
+    await closeAll();
+    await (await listenForClients({ at: { path }, ...parts })).close();
   });
 
   test(

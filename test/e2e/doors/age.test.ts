@@ -223,6 +223,11 @@ describe('age-plugin-hush', () => {
 
     await t.test('and so is a profile that is locked, or a daemon that is gone', async () => {
       await refused('hush lock >/dev/null', /age: error: .*profile default is locked \(hush unlock/);
+      // key.txt opens it by itself: age asks in their order, and stops at an error.
+      const behind = await run('age -d -i identity.txt -i key.txt note.age');
+      assert.deepEqual([behind.code, behind.stdout], [1, '']);
+      const before = await run('age -d -i key.txt -i identity.txt note.age');
+      assert.deepEqual([before.code, before.stdout], [0, 'a note\n'], before.stderr);
       await run(`echo '${passphrase}' | hush unlock --passphrase-stdin`);
       assert.equal((await run('age -d -i identity.txt note.age')).stdout, 'a note\n');
       await refused('hush stop >/dev/null', /age: error: .*hushd does not run.* \(hush start\)/);

@@ -200,6 +200,35 @@ test('hush door ssh-agent', async (t) => {
     assert.throws(() => statSync(socket), { code: 'ENOENT' });
   });
 
+  await t.test('B5: of two that start where one was killed, one serves and the other says so', async (t) => {
+    const killed = await startAgent(t, home, []);
+    killed.kill('SIGKILL');
+    await once(killed, 'exit');
+    assert.ok(statSync(socket).isSocket());
+    const both = [1, 2].map(() => {
+      const child = spawn(process.execPath, [hush, 'door', 'ssh-agent'], {
+        env: { PATH: process.env['PATH'], HOME: home, HUSH_HOME: home },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      t.after(() => child.kill('SIGKILL'));
+      let stderr = '';
+      child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+      const ended = once(child, 'close').then(([code]) => ({ child, code: code as unknown, stderr }));
+      return { child, ended, listens: once(createInterface({ input: child.stdout }), 'line') };
+    });
+    const loser = await Promise.race(both.map(({ ended }) => ended));
+    assert.equal(
+      loser.stderr,
+      `hush: error: another process listens on ${socket}\nhush: hint: hush door ssh-agent --socket PATH\n`,
+    );
+    assert.equal(loser.code, 10);
+    const winner = both.find(({ child }) => child !== loser.child);
+    await winner?.listens;
+    assert.equal((await run(['ssh-add', '-l'], env)).code, 0);
+    winner?.child.kill('SIGTERM');
+    assert.equal((await winner?.ended)?.code, 0);
+  });
+
   await t.test('a program gets an agent of its own, and its exit code is the one of hush', async () => {
     const probe = 'ssh-add -l && test -z "$HUSH_MASTER_KEY$HUSH_LEGACY_KEY" && exit 7';
     const line = ['door', 'ssh-agent', '--only', 'global/ssh.new', '--', 'sh', '-c', probe];

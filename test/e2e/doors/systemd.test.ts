@@ -18,7 +18,9 @@ const hush = programPath('hush');
 
 const grants = `
 [profiles.default.grants.door]
-read = ['pr:web.service/*', 'pr:web-1/*', 'pr:gone.service/*']
+read = ['pr:web.service/*', 'pr:web-1/*', 'pr:gone.service/*', 'pr:full.service/*', 'pr:over.service/*']
+[limits]
+value_bytes = 1048576
 `;
 
 /** Enrols a client, as `hush client add` does, and gives the file of its key. */
@@ -140,6 +142,10 @@ describe('the systemd door', { skip: noManager }, () => {
     await client.set('pr:web.service/empty', new Uint8Array(0));
     await client.set('pr:web-1/db-password', text);
     await client.set('pr:other.service/db-password', text);
+    // systemd counts the name too.
+    const full = new Uint8Array(1024 * 1024 - 'cert'.length).fill(7);
+    await client.set('pr:full.service/cert', full);
+    await client.set('pr:over.service/cert', new Uint8Array(full.length + 1));
     const load = (name: string, as = name): string => `LoadCredential=${as}:${door.socket}`;
     const failures = await runUnits(
       folder,
@@ -148,18 +154,34 @@ describe('the systemd door', { skip: noManager }, () => {
         'web@.service': unit(out, [load('db-password')], 'instance-%i'),
         'other.service': unit(out, [load('db-password')]),
         'gone.service': unit(out, [load('db-password')]),
+        'full.service': unit(out, [load('cert')]),
+        'over.service': unit(out, [load('cert')]),
       },
-      ['web.service', 'web@1.service', 'web@2.service', 'other.service', 'gone.service'],
+      [
+        'web.service',
+        'web@1.service',
+        'web@2.service',
+        'other.service',
+        'gone.service',
+        'full.service',
+        'over.service',
+      ],
     );
 
     assert.deepEqual(new Uint8Array(readFileSync(join(out, 'web', 'db-password'))), text);
     assert.deepEqual(new Uint8Array(readFileSync(join(out, 'web', 'cert'))), binary);
     assert.equal(readFileSync(join(out, 'web', 'empty')).length, 0);
     assert.deepEqual(new Uint8Array(readFileSync(join(out, 'instance-1', 'db-password'))), text);
-    for (const name of ['other', 'gone', 'instance-2']) assert.ok(!existsSync(join(out, name)), name);
+    assert.deepEqual(new Uint8Array(readFileSync(join(out, 'full', 'cert'))), full);
+    for (const name of ['other', 'gone', 'instance-2', 'over']) assert.ok(!existsSync(join(out, name)), name);
     assert.deepEqual(
       failures,
-      new Map(['gone.service', 'other.service', 'web@2.service'].map((name) => [name, credentialsFailed])),
+      new Map(
+        ['gone.service', 'other.service', 'over.service', 'web@2.service'].map((name) => [
+          name,
+          credentialsFailed,
+        ]),
+      ),
     );
 
     const said = door.said();
@@ -172,6 +194,10 @@ describe('the systemd door', { skip: noManager }, () => {
     assert.match(
       said,
       /error: web@2\.service got no credential db-password: no secret can have that name\nhush: hint: .*--map web@2\.service=pr:NAME/,
+    );
+    assert.match(
+      said,
+      /error: over\.service got no credential cert: with its name it is larger than the 1 MiB/,
     );
     assert.ok(!said.includes('ss\nword'));
 
