@@ -4,6 +4,9 @@ var path = require('node:path');
 var url = require('node:url');
 var vm = require('node:vm');
 
+/** So many hex digits at the end of a bundle tell it from every other. */
+var stampLength = 32;
+
 var besideTheCode = path.join(__dirname, '..', '.compiled');
 
 /**
@@ -45,12 +48,8 @@ function isOursAlone(folder) {
 exports.runKept = function runKept(file, name, folder = besideTheCode) {
   var isKept = isOursAlone(folder);
   var text = fs.readFileSync(file, 'latin1');
-  var status = fs.statSync(file);
-  // What was compiled from another text or by another Node is of no use.
-  var kept = path.join(
-    folder,
-    [name, process.version, process.arch, status.size, Math.floor(status.mtimeMs)].join('-'),
-  );
+  // What was compiled by another Node is of no use, and what was from another text, which V8 tells by its length alone.
+  var kept = path.join(folder, [name, process.version, process.arch, text.slice(-stampLength)].join('-'));
   var compiled = isKept ? wholeIn(kept) : undefined;
   var script = new vm.Script(text, {
     filename: file,

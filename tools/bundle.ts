@@ -2,6 +2,7 @@
  * Makes of each program one file, so that it starts fast: `node tools/bundle.ts [DIST]`, after tsc has filled DIST. What
  * programs import on demand, except what their short ways need, is in one file for all of them.
  */
+import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -101,10 +102,12 @@ const [onDemandOutput] = (
 ).outputFiles;
 writeBundle('on-demand', `${onDemandOutput?.text ?? ''}\nreturn modules;`);
 
-/** As the function that bin/compile-cache.js calls: to put it around the text at each start would take a copy of all. */
+/**
+ * As the function that bin/compile-cache.js calls: to put it around the text at each start would take a copy of all. At the
+ * end is what tells it from every other, whatever its length and the time of the file are.
+ */
 function writeBundle(name: string, text: string): void {
-  writeFileSync(
-    join(bundles, `${name}.bundle`),
-    `(function (require, thisFile, importOnDemand) {${text}\n})`,
-  );
+  const whole = `(function (require, thisFile, importOnDemand) {${text}\n})`;
+  const stamp = createHash('sha256').update(whole).digest('hex').slice(0, 32);
+  writeFileSync(join(bundles, `${name}.bundle`), `${whole}\n//${stamp}`);
 }

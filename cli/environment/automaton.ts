@@ -6,13 +6,8 @@ export interface Pattern {
   readonly label: string;
 }
 
-/** What is known of a text up to some byte of it. */
-export interface State {
-  /** How many bytes up to here may be the start of a pattern that goes on. */
-  readonly pending: number;
-  /** The longest pattern that ends here. */
-  readonly ended: Pattern | undefined;
-}
+/** What is known of a text up to some byte of it; which number that is the automaton alone knows. */
+export type State = number;
 
 /**
  * All patterns as one automaton (Aho and Corasick, 1975): each byte of a text costs the same, however many patterns there
@@ -22,108 +17,156 @@ export interface Automaton {
   readonly start: State;
   /** The state after a byte; the state before it is one that this automaton gave. */
   step(state: State, byte: number): State;
+  /** How many bytes up to here may be the start of a pattern that goes on. */
+  pending(state: State): number;
+  /** The longest pattern that ends here. */
+  ended(state: State): Pattern | undefined;
   /** Whether a pattern starts with the byte: for each byte 1 or 0. */
   readonly starts: Uint8Array;
   /** Wipes the patterns; nothing may be asked any more. */
   wipe(): void;
 }
 
-/** The state of a text that ends with the first `depth` bytes of some patterns, and of no pattern more. */
-interface Node {
-  readonly depth: number;
-  /** The last of those bytes. */
-  readonly byte: number;
-  /** Those patterns, in their order; there is one, except in the start of no patterns. */
-  readonly through: readonly Pattern[];
-  /** The state of the longest end of that text that patterns start with too; undefined until a text comes here. */
-  failure: Node | undefined;
-  pending: number;
-  ended: Pattern | undefined;
-  /** The states one byte further in the patterns; undefined until one is asked for. */
-  behind: readonly Node[] | undefined;
-  /** Where there are several of those, the state after each byte, as far as it is known. */
-  after: (Node | undefined)[] | undefined;
-}
+/*
+ * A state stands for the texts that end with the first `depth` bytes of the patterns of a group, and of no pattern more.
+ * There are as many as bytes of all values that a text holds: a row of numbers each, which takes a tenth of the room of an
+ * object. These are the columns.
+ */
+const depth = 0;
+/** The last of those bytes. */
+const last = 1;
+const group = 2;
+/** The state of the longest end of those texts that patterns start with too; none until a text comes here. */
+const failure = 3;
+const pending = 4;
+/** The number of a pattern. */
+const ended = 5;
+/** The only state one byte further in the patterns; else the fork, counted down from `firstFork`; none until it is asked for. */
+const further = 6;
+const columns = 7;
+
+const none = -1;
+const firstFork = -2;
 
 /** The automaton of some patterns, none of them empty; of several that are the same, the first counts. */
 export function createAutomaton(patterns: readonly Pattern[]): Automaton {
-  const start = createNode(patterns, 0);
   const starts = newBytes(256);
   for (const { bytes } of patterns) starts[bytes[0] ?? 0] = 1;
-  /** Those of all states: they tell bytes of the patterns. */
-  const tables: (Node | undefined)[][] = [];
+  /** Patterns by their numbers, in their order. */
+  const groups: (readonly number[])[] = [];
+  /** Where patterns part, the state after each byte as far as it is known; the first is where patterns only end. */
+  const forks = [new Int32Array()];
+  let table = new Int32Array(columns * 1024);
+  let count = 0;
 
-  const unfold = (node: Node): readonly Node[] => {
-    const behind = groups(node).map((through) => createNode(through, node.depth + 1));
-    if (node === start) for (const first of behind) first.failure = start;
-    if (behind.length > 1) tables.push((node.after = Array<Node | undefined>(256).fill(undefined)));
-    return (node.behind = behind);
+  const bytesOf = (pattern: number): Uint8Array => patterns[pattern]?.bytes ?? starts;
+  const get = (state: State, column: number): number => table[state * columns + column] ?? none;
+  const set = (state: State, column: number, value: number): void => {
+    table[state * columns + column] = value;
+  };
+  /** The fork that a way leads to; to look for places that no array has would take most of the time. */
+  const forkAt = (way: number): Int32Array | undefined =>
+    way > firstFork ? undefined : forks[firstFork - way];
+
+  /** A state as far as it tells by itself: without what patterns tell that start later. */
+  const make = (ofGroup: number, atDepth: number): State => {
+    const state = count++;
+    if (count * columns > table.length) {
+      const larger = new Int32Array(2 * table.length);
+      larger.set(table);
+      table.fill(0);
+      table = larger;
+    }
+    const through = groups[ofGroup] ?? [];
+    const [first = none] = through;
+    const goesOn = through.some((pattern) => bytesOf(pattern).length > atDepth);
+    const whole = through.find((pattern) => bytesOf(pattern).length === atDepth);
+    set(state, depth, atDepth);
+    set(state, last, bytesOf(first)[atDepth - 1] ?? none);
+    set(state, group, ofGroup);
+    set(state, failure, atDepth <= 1 ? start : none);
+    set(state, pending, goesOn ? atDepth : 0);
+    set(state, ended, whole ?? none);
+    set(state, further, none);
+    return state;
   };
 
-  const find = (from: Node, byte: number): Node => {
+  /** Makes the states one byte further, and tells the way to them. */
+  const unfold = (state: State): number => {
+    const through = groups[get(state, group)] ?? [];
+    const next = get(state, depth) + 1;
+    const [only = none] = through;
+    // The usual way, and much the longest.
+    if (through.length === 1) return bytesOf(only).length < next ? firstFork : make(get(state, group), next);
+    const parted = new Map<number, number[]>();
+    for (const pattern of through) {
+      const byte = bytesOf(pattern)[next - 1];
+      if (byte === undefined) continue;
+      const same = parted.get(byte);
+      if (same === undefined) parted.set(byte, [pattern]);
+      else same.push(pattern);
+    }
+    const makeFor = (some: readonly number[]): State =>
+      make(some.length === through.length ? get(state, group) : groups.push(some) - 1, next);
+    const [first] = parted.values();
+    if (first === undefined) return firstFork;
+    if (parted.size === 1) return makeFor(first);
+    const fork = new Int32Array(256).fill(none);
+    for (const [byte, some] of parted) fork[byte] = makeFor(some);
+    return firstFork - (forks.push(fork) - 1);
+  };
+
+  /** The state that is known to follow, if only because patterns go on so. */
+  const following = (state: State, byte: number): State => {
+    let way = get(state, further);
+    if (way === none) set(state, further, (way = unfold(state)));
+    if (way < 0) return forkAt(way)?.[byte] ?? none;
+    return get(way, last) === byte ? way : none;
+  };
+
+  const isReached = (state: State): boolean => state !== none && get(state, failure) !== none;
+
+  const find = (from: State, byte: number): State => {
     /** States that nobody came to before; the failure of each is the state that is found after it. */
-    let made: Node[] | undefined;
-    let found = start;
-    for (let node: Node | undefined = from; node !== undefined; node = node.failure) {
-      const known = node.after?.[byte];
-      const next = known ?? (node.behind ?? unfold(node)).find((one) => one.byte === byte);
-      if (next === undefined) continue;
-      if (next.failure !== undefined || next === start) {
-        found = next;
-        break;
-      }
-      (made ??= []).push(next);
+    let made: State[] | undefined;
+    let found = none;
+    for (let state = from; found === none; state = get(state, failure)) {
+      const next = following(state, byte);
+      if (isReached(next)) found = next;
+      else if (next !== none) (made ??= []).push(next);
+      else if (state === start) found = start;
     }
-    for (let node = made?.pop(); node !== undefined; node = made?.pop()) {
-      node.failure = found;
-      node.ended ??= found.ended;
-      if (node.pending === 0) node.pending = found.pending;
-      found = node;
+    for (const state of made?.reverse() ?? []) {
+      set(state, failure, found);
+      if (get(state, ended) === none) set(state, ended, get(found, ended));
+      if (get(state, pending) === 0) set(state, pending, get(found, pending));
+      found = state;
     }
-    if (from.after !== undefined) from.after[byte] = found;
+    const fork = forkAt(get(from, further));
+    if (fork !== undefined) fork[byte] = found;
     return found;
   };
 
+  const start = 0;
+  groups.push([...patterns.keys()]);
+  make(0, 0);
   return {
     start,
     step(state, byte) {
-      // Every state that it has given is a node.
-      const node = state as Node;
-      return node.after?.[byte] ?? find(node, byte);
+      const next = following(state, byte);
+      return isReached(next) ? next : find(state, byte);
+    },
+    pending: (state) => get(state, pending),
+    ended(state) {
+      const pattern = get(state, ended);
+      return pattern === none ? undefined : patterns[pattern];
     },
     starts,
     wipe() {
       starts.fill(0);
-      for (const table of tables) table.fill(undefined);
+      table.fill(0);
+      for (const fork of forks) fork.fill(0);
       for (const { bytes } of patterns) bytes.fill(0);
     },
   };
-}
-
-/** A state as far as it tells by itself: without what patterns tell that start later. */
-function createNode(through: readonly Pattern[], depth: number): Node {
-  let ended: Pattern | undefined;
-  let pending = 0;
-  for (const pattern of through) {
-    if (pattern.bytes.length > depth) pending = depth;
-    else ended ??= pattern;
-  }
-  const byte = through[0]?.bytes[depth - 1] ?? 0;
-  return { depth, byte, through, failure: undefined, pending, ended, behind: undefined, after: undefined };
-}
-
-/** The patterns of a state that go on, those with the same next byte together. */
-function groups({ through, depth }: Node): (readonly Pattern[])[] {
-  const [only] = through;
-  // The usual way, and much the longest.
-  if (through.length === 1) return only !== undefined && only.bytes.length > depth ? [through] : [];
-  const longer = through.filter(({ bytes }) => bytes.length > depth);
-  const places = new Map<number, Pattern[]>();
-  for (const pattern of longer) {
-    const byte = pattern.bytes[depth] ?? 0;
-    const group = places.get(byte);
-    if (group === undefined) places.set(byte, [pattern]);
-    else group.push(pattern);
-  }
-  return [...places.values()];
 }

@@ -4,6 +4,7 @@ import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { pipe } from '../../native/descriptors.ts';
 import { printable } from '../../protocol/printable.ts';
+import { shellWord } from '../../protocol/shell-word.ts';
 import { outliveReaders } from '../output.ts';
 import { passSignals } from './signals.ts';
 import type { Masker } from './masker.ts';
@@ -80,17 +81,33 @@ async function exitOf(start: () => childProcess.ChildProcess, file: string): Pro
   } catch (error) {
     const told = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
     const code = file === '' ? 'ENOENT' : told;
-    process.stderr.write(`hush: error: cannot run ${printable(file)}: ${reasonOf(code)}\n`);
+    const { reason, hint } = faultOf(code, file);
+    process.stderr.write(
+      `hush: error: cannot run ${printable(file)}: ${reason}\nhush: hint: ${printable(hint)}\n`,
+    );
     return code === 'ENOENT' ? notFound : notRunnable;
   }
 }
 
-function reasonOf(code: string): string {
-  if (code === 'ENOENT') return 'there is no such program';
-  if (code === 'EACCES') return 'it may not be run';
-  if (code === 'ENOTDIR') return 'its path leads through a file that is no folder';
-  if (code === 'E2BIG') return 'its arguments and variables are together larger than the system allows';
-  return code;
+/** Why a program could not be started, and what to do. */
+function faultOf(code: string, file: string): { readonly reason: string; readonly hint: string } {
+  const look = `ls -ld ${shellWord(file)}`;
+  if (code === 'ENOENT') {
+    // A line of shell in quotes is one word, and no program has such a name.
+    const hint = /\s/.test(file)
+      ? `hush run -- sh -c ${shellWord(file)}`
+      : 'name a program of PATH, or its path';
+    return { reason: 'there is no such program', hint };
+  }
+  if (code === 'EACCES') return { reason: 'it may not be run', hint: look };
+  if (code === 'ENOTDIR') return { reason: 'its path leads through a file that is no folder', hint: look };
+  if (code === 'E2BIG') {
+    return {
+      reason: 'its arguments and variables are together larger than the system allows',
+      hint: 'choose fewer variables with --only, or give some as a file: hush inject',
+    };
+  }
+  return { reason: code, hint: look };
 }
 
 /** Copies the child's output to ours, masked; ends quietly when nobody reads ours any more, as the child then will. */

@@ -17,6 +17,7 @@ export function readGivenFile(path: string, what: string, maxBytes: number): Uin
         if (length === bytes.length) {
           const larger = newBytes(2 * length);
           larger.set(bytes);
+          bytes.fill(0);
           bytes = larger;
         }
         count = readSync(fd, bytes, length, bytes.length - length, null);

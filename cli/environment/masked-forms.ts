@@ -17,31 +17,38 @@ const base64Lines = [76, 64];
  */
 export function maskedForms(value: Uint8Array): Uint8Array[] {
   if (value.length < leastMaskedBytes) return [];
+  const inside = value.some(isLineEnd) ? [trimmed(value)] : [];
   const lines = linesOf(value);
-  const wholes = lines.length === 1 ? [value, ...lines] : [value];
-  const encoded = wholes.filter(({ length }) => length <= mostEncodedBytes).flatMap(encodedForms);
+  const parts = lines.length > 1 ? [...inside, ...lines] : inside;
+  const encoded = [value, ...inside].filter(({ length }) => length <= mostEncodedBytes).flatMap(encodedForms);
   const encoder = new TextEncoder();
-  const others = [...lines, ...Array.from(new Set(encoded), (form) => encoder.encode(form))];
+  const others = [...parts.map(copyBytes), ...Array.from(new Set(encoded), (form) => encoder.encode(form))];
   return [
     value,
     ...others.filter((form) => form.length >= leastMaskedBytes && !bufferOf(form).equals(value)),
   ];
 }
 
-/** Copies of the lines of a value that has several, without the blanks around them; none of those that are empty. */
+/** The lines of a value, without the blanks around them; none of those that are empty. */
 function linesOf(value: Uint8Array): Uint8Array[] {
-  if (!value.some(isLineEnd)) return [];
   const lines: Uint8Array[] = [];
   let start = 0;
   for (let at = 0; at <= value.length; at += 1) {
     if (at < value.length && !isLineEnd(value[at])) continue;
-    let end = at;
-    while (start < end && isBlank(value[start])) start += 1;
-    while (start < end && isBlank(value[end - 1])) end -= 1;
-    if (start < end) lines.push(copyBytes(value.subarray(start, end)));
+    lines.push(trimmed(value.subarray(start, at)));
     start = at + 1;
   }
-  return lines;
+  return lines.filter(({ length }) => length > 0);
+}
+
+/** The value without the blanks and line ends around it, as shells and programs often take it. */
+function trimmed(value: Uint8Array): Uint8Array {
+  const isAround = (byte: number | undefined): boolean => isBlank(byte) || isLineEnd(byte);
+  let start = 0;
+  let end = value.length;
+  while (start < end && isAround(value[start])) start += 1;
+  while (start < end && isAround(value[end - 1])) end -= 1;
+  return value.subarray(start, end);
 }
 
 const isLineEnd = (byte: number | undefined): boolean => byte === 0x0a || byte === 0x0d;
@@ -73,28 +80,36 @@ function base64Forms(bytes: Buffer): string[] {
     .concat(lines);
 }
 
-/** As most write it, as Go does for HTML, PHP for scripts, and Python in ASCII. */
+/** As most write it, as Go does for HTML, PHP for scripts, Python in ASCII, and PHP if it is told nothing. */
 function jsonForms(text: string): string[] {
   const json = JSON.stringify(text).slice(1, -1);
   const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  const ascii = json.replaceAll(/[^\0-\x7f]/g, escaped);
   return [
     json,
     json.replaceAll(/[<>&]/g, escaped),
     json.replaceAll('/', '\\/'),
-    json.replaceAll(/[^\0-\x7f]/g, escaped),
+    ascii,
+    ascii.replaceAll('/', '\\/'),
   ];
 }
 
-/** As a part of an address, as scripts and as RFC 3986 write it, and as a field of a form. */
+/** As a part of an address, as scripts, as RFC 3986 and as Python write it, and as a field of a form. */
 function urlForms(text: string): string[] {
   const part = encodeURIComponent(text);
   const escaped = (unit: string): string => `%${unit.charCodeAt(0).toString(16).toUpperCase()}`;
+  const strict = part.replaceAll(/[!'()*]/g, escaped);
   const field = new URLSearchParams([['', text]]).toString().slice(1);
-  return [part, part.replaceAll(/[!'()*]/g, escaped), field];
+  return [part, strict, strict.replaceAll('%2F', '/'), field];
 }
 
-/** What stands between single quotes in the trace of bash, and in that of other shells. */
-const shellForms = (text: string): string[] => [
-  text.replaceAll("'", String.raw`'\''`),
-  text.replaceAll("'", `'"'"'`),
-];
+/** What stands between single quotes in the trace of bash, and of other shells; and in that of bash in the locale C. */
+function shellForms(text: string): string[] {
+  const octal = (character: string): string =>
+    Array.from(new TextEncoder().encode(character), (byte) => `\\${byte.toString(8)}`).join('');
+  return [
+    text.replaceAll("'", String.raw`'\''`),
+    text.replaceAll("'", `'"'"'`),
+    text.replaceAll(/[^\0-\x7f]/gu, octal),
+  ];
+}

@@ -103,10 +103,11 @@ export function createMasker(automaton: Automaton): Masker {
           if (index >= chunk.length) break;
         }
         state = automaton.step(state, chunk[index] ?? 0);
-        if (state.ended !== undefined) cover(first + index + 1, state.ended);
+        const ended = automaton.ended(state);
+        if (ended !== undefined) cover(first + index + 1, ended);
       }
       next = first + chunk.length;
-      return giveUpTo(next - state.pending);
+      return giveUpTo(next - automaton.pending(state));
     },
     end() {
       const rest = giveUpTo(next);

@@ -30,15 +30,27 @@ const isPattern = (text: string): boolean => /[*?]/.test(text);
 
 /** The scope that the text is. Throws INVALID_NAME. */
 export function parseScope(text: string): string {
-  return parseSecretPath(`${text}/x`).scope;
+  try {
+    return parseSecretPath(`${text}/x`).scope;
+  } catch (error) {
+    if (!(error instanceof HushError)) throw error;
+    throw new HushError('INVALID_NAME', 'that is not a scope', {
+      hint: 'a scope is global, ws:ID or pr:ID',
+      cause: error,
+    });
+  }
 }
 
 /** Checks names and patterns of `--only` and names of `--map`. Throws INVALID_NAME. */
 export function checkSelection({ scope, only, mappings }: Selection): void {
   for (const text of only) {
+    if (/[\s,]/.test(text))
+      throw new HushError('INVALID_NAME', `no name has a blank or a comma: ${text.slice(0, 80)}`, {
+        hint: 'write them one by one: --only db --only api-key',
+      });
     if (!isPattern(text)) parseSecretPath(`${scope}/${text}`);
     else if (!/^[A-Za-z0-9._*?-]{1,128}$/.test(text))
-      throw new HushError('INVALID_NAME', `${text} matches no name`);
+      throw new HushError('INVALID_NAME', `${text.slice(0, 80)} matches no name`);
   }
   for (const { name } of mappings) parseSecretPath(`${scope}/${name}`);
 }

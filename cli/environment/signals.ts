@@ -16,9 +16,9 @@ const passed = [
 const ofTerminal: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGQUIT', 'SIGWINCH', 'SIGTSTP']);
 
 /**
- * Has `came` called for each signal that comes, and `pass` for those that the child should get from us; gives how to end that. What a terminal has sent
- * to the child already is not sent twice: a second Ctrl-C means something else to many programs. At SIGTSTP we stop too,
- * so that the shell sees its job stopped.
+ * Has `came` called for each signal that comes, and `pass` for those that the child should get from us; gives how to end
+ * that. What a terminal has sent to the child already is not sent twice: a second Ctrl-C means something else to many
+ * programs. At SIGTSTP we stop too, so that the shell sees its job stopped.
  */
 export function passSignals(
   pass: (signal: NodeJS.Signals) => void,
@@ -30,7 +30,10 @@ export function passSignals(
   };
   const onStop = (): void => {
     onSignal('SIGTSTP');
-    process.kill(process.pid, 'SIGSTOP');
+    // As it goes without a handler: the kernel stops nobody whom no shell can continue, the first of a container for one.
+    process.off('SIGTSTP', onStop);
+    process.kill(process.pid, 'SIGTSTP');
+    process.on('SIGTSTP', onStop);
   };
   for (const signal of passed) process.on(signal, onSignal);
   process.on('SIGTSTP', onStop);

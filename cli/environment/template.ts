@@ -1,11 +1,11 @@
 import { basename } from 'node:path';
 import { parseEnv } from 'node:util';
 import { isForbiddenVariable } from '../../daemon/forbidden-env.ts';
-import { concatBytes } from '../../protocol/bytes.ts';
+import { joinBytes } from '../../protocol/bytes.ts';
 import { HushError } from '../../protocol/errors.ts';
 import type { Daemon } from '../daemon.ts';
 import { readInput } from '../input.ts';
-import { parseEnvFile } from './env-file.ts';
+import { parseEnvFile, type EnvEntry, type EnvFault } from './env-file.ts';
 import { fetchValues } from './fetched-values.ts';
 import { readGivenFile } from './given-file.ts';
 import { problemOf } from './problems.ts';
@@ -61,7 +61,7 @@ export async function fillTemplate(
     return 'value' in one ? one.value : Buffer.alloc(0);
   });
   if (isEnvFile(input) || isEnvFile(output)) {
-    const whole = concatBytes(...parts);
+    const whole = joinBytes(parts);
     problems.push(
       ...problemsOfEnvFile(name, text, whole, problems.length === 0, (reference) => {
         const one = fetched.of(reference);
@@ -87,8 +87,8 @@ function problemsOfEnvFile(
   isWhole: boolean,
   valueOf: (reference: string) => Uint8Array | undefined,
 ): HushError[] {
-  const before = parseEnvFile(template).entries;
-  const problems = before
+  const { entries: before, faults } = parseEnvFile(template);
+  const problems = [...before, ...colonEntries(template, faults)]
     .filter(({ name: variable, value }) => mayHoldReferences(value) && isForbiddenVariable(variable))
     .map(({ name: variable, line }) => {
       const what = `${name}, line ${line}: ${variable} changes which programs or code are run`;
@@ -96,27 +96,38 @@ function problemsOfEnvFile(
     });
   if (!isWhole || problems.length > 0) return problems;
   const text = bufferOf(filled).toString('latin1');
-  const after = parseEnvFile(text).entries;
+  const { entries: after, faults: faultsAfter } = parseEnvFile(text);
   // Node and the package dotenv end a bare value at `#`, and know other escapes.
-  const [expected, found] = [parseEnv(template), parseEnv(text)];
+  const expected = new Map(Object.entries(parseEnv(template)));
+  const found = new Map(Object.entries(parseEnv(text)));
   const changed = before.find(({ name: variable, value }, index) => {
     const ours = after[index];
-    const theirs = expected[variable];
+    const theirs = expected.get(variable);
     return (
       ours?.name !== variable ||
       ours.value !== withValues(value, valueOf) ||
-      found[variable] !== (theirs && withValues(theirs, valueOf))
+      found.get(variable) !== (theirs && withValues(theirs, valueOf))
     );
   });
-  const isSame = after.length === before.length && Object.keys(found).length === Object.keys(expected).length;
+  const isSame =
+    after.length === before.length && faultsAfter.length === faults.length && found.size === expected.size;
   if (changed === undefined && isSame) return [];
   const what =
     changed === undefined
-      ? `${name}: a value would be read as variables of its own`
+      ? `${name}: a value would be read as lines of its own`
       : `${name}, line ${changed.line}: the value of ${changed.name} would not be read back as it is`;
   return [
     new HushError('BAD_REQUEST', what, { hint: 'quote the reference, or take hush env --format dotenv' }),
   ];
+}
+
+/** What the package dotenv takes for a variable and others do not: `NAME: VALUE`. */
+function colonEntries(template: string, faults: readonly EnvFault[]): EnvEntry[] {
+  const lines = template.split('\n');
+  return faults.flatMap(({ line }) => {
+    const [, name, value] = /^\s*(?:export\s+)?([\w.-]+):\s(.*)/.exec(lines[line - 1] ?? '') ?? [];
+    return name === undefined || value === undefined ? [] : [{ name, value, line }];
+  });
 }
 
 /** A value of the template with the values in the places of its references, one character a byte. */

@@ -1,5 +1,5 @@
 import { isForbiddenVariable } from '../../daemon/forbidden-env.ts';
-import { concatBytes, wipe } from '../../protocol/bytes.ts';
+import { joinBytes, wipe } from '../../protocol/bytes.ts';
 import { HushError } from '../../protocol/errors.ts';
 import type { SecretReference } from '../../protocol/names.ts';
 import type { Daemon } from '../daemon.ts';
@@ -133,14 +133,14 @@ export async function resolveVariables(daemon: Daemon, sources: VariableSources)
       }
     }
     if (!whole) continue;
-    const value = concatBytes(...parts);
+    const value = joinBytes(parts);
     values.set(variable, value);
     const fault = faultOf(variable, value);
     if (fault !== undefined) problems.push(problemOf(where, fault));
   }
 
   const wipeAll = (): void => {
-    wipe(...values.values());
+    for (const value of values.values()) wipe(value);
     fetched.wipe();
   };
   const unmatched = selected?.unmatched ?? [];

@@ -1,4 +1,4 @@
-import { concatBytes } from '../../protocol/bytes.ts';
+import { joinBytes } from '../../protocol/bytes.ts';
 import type { HushError } from '../../protocol/errors.ts';
 import { printableJson } from '../../protocol/printable.ts';
 import { faultOf, isText, textOfValue } from './value-text.ts';
@@ -44,7 +44,12 @@ const otherFormat = 'take --format shell, or hush inject';
 /** For programs: one object, `{"NAME":"value"}`, on one line. */
 export const json: Format = {
   fault: (_variable, value) =>
-    isText(value) ? undefined : faultOf('it is not valid UTF-8, which JSON is', 'take --format shell'),
+    isText(value)
+      ? undefined
+      : faultOf(
+          'it is not valid UTF-8, which JSON is',
+          value.includes(0) ? undefined : 'take --format shell',
+        ),
   write: (values) =>
     ascii(
       `${printableJson(Object.fromEntries([...values].map(([name, value]) => [name, textOfValue(value)])))}\n`,
@@ -55,7 +60,7 @@ function lines(
   values: ReadonlyMap<string, Uint8Array>,
   line: (variable: string, value: Uint8Array) => readonly Uint8Array[],
 ): Uint8Array {
-  return concatBytes(...[...values].flatMap(([variable, value]) => line(variable, value)));
+  return joinBytes([...values].flatMap(([variable, value]) => line(variable, value)));
 }
 
 /** The bytes between single quotes: a quote among them closes, stands by itself, and opens again. */

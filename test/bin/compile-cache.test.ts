@@ -9,11 +9,13 @@ import {
   readdirSync,
   rmSync,
   symlinkSync,
+  utimesSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { cleanEnvironment } from '../support/daemon.ts';
 
 const ours = new URL('../../bin/compile-cache.js', import.meta.url).href;
@@ -68,4 +70,17 @@ describe('compiled code is kept, so that the next start is fast', () => {
       assert.equal(isKeptIn(given), false);
     },
   );
+
+  test('and never taken for that of another text, of the same length and time', (t) => {
+    const folder = makeFolder(t);
+    const file = join(folder, 'program.bundle');
+    const script = `require(${JSON.stringify(fileURLToPath(ours))}).runKept(${JSON.stringify(file)}, 'program', ${JSON.stringify(folder)})`;
+    const run = (): string => spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' }).stdout;
+    for (const text of ['old', 'new']) {
+      writeFileSync(file, `(function () { console.log('${text}');\n})\n//${text.padStart(32, '0')}`);
+      utimesSync(file, 0, 0);
+      assert.deepEqual([run(), run()], [`${text}\n`, `${text}\n`]);
+    }
+    assert.equal(readdirSync(folder).length, 3);
+  });
 });

@@ -22,6 +22,7 @@ describe('hush inject', () => {
     await client.set('global/bytes', new Uint8Array([0, 0xff, 0x0a, 0x0d]));
     await client.set('global/hash', utf8('what#Node-cuts-off'));
     await client.set('ws:42/key', utf8('line one\nLD_PRELOAD=/tmp/x'));
+    await client.set('ws:42/colon', utf8('line one\nLD_PRELOAD: /tmp/x'));
   });
   after(async () => {
     client.close();
@@ -50,6 +51,12 @@ describe('hush inject', () => {
     assert.deepEqual([piped.code, [...piped.stdout]], [0, [0, 0xff, 0x0a, 0x0d]]);
   });
 
+  test('puts values in any number of places', async () => {
+    const input = '{{hush://default/global/db}}\n'.repeat(70_000);
+    const { code, stdout } = await shell.runForBytes('hush inject -i - -o -', { input });
+    assert.deepEqual([code, stdout.length], [0, 'p@ss"word\n'.length * 70_000]);
+  });
+
   test('writes nothing where a reference leads nowhere, and tells of all of them', async () => {
     const input =
       'a hush://default/global/absent\nb hush://default/global/db/x\nc hush://nowhere/global/a hush://default/global/db\n';
@@ -76,21 +83,31 @@ describe('hush inject', () => {
     const open = await shell.run(`hush inject -i ${path('.env.tpl')} -o ${path('out')}`);
     assert.deepEqual([open.code, existsSync(path('out'))], [2, false]);
     assert.match(open.stderr, /line 2: the value of KEY would not be read back as it is\n/);
-    for (const input of ['# hush://default/ws:42/key\n', 'KEY=hush://default/global/hash\n']) {
+    for (const input of [
+      '# hush://default/ws:42/key\n',
+      '# hush://default/ws:42/colon\n',
+      'KEY=hush://default/global/hash\n',
+    ]) {
       const hidden = await shell.run(`hush inject -i - -o ${path('out.env')}`, { input });
       assert.deepEqual([hidden.code, existsSync(path('out.env'))], [2, false], input);
       assert.match(
         hidden.stderr,
-        /a value would be read as variables of its own\n|value of KEY would not be read/,
+        /a value would be read as lines of its own\n|value of KEY would not be read/,
       );
     }
     const input = `A=1\nKEY='hush://default/ws:42/key'\nPATH=/bin\n`;
     assert.equal((await shell.run(`hush inject -i - -o ${path('ok.env')}`, { input })).code, 0);
     assert.equal(readFileSync(path('ok.env'), 'utf8'), "A=1\nKEY='line one\nLD_PRELOAD=/tmp/x'\nPATH=/bin\n");
-    const forbidden = await shell.run(`hush inject -i - -o ${path('no.env')}`, {
-      input: 'LD_PRELOAD=hush://default/global/db\nPATH=/bin\n',
-    });
-    assert.deepEqual([forbidden.code, existsSync(path('no.env'))], [10, false]);
-    assert.match(forbidden.stderr, /line 1: LD_PRELOAD changes which programs or code are run\n/);
+    // The second is one for the package dotenv.
+    for (const line of ['LD_PRELOAD=hush://default/global/db', 'LD_PRELOAD: hush://default/global/db']) {
+      const forbidden = await shell.run(`hush inject -i - -o ${path('no.env')}`, {
+        input: `${line}\nPATH=/bin\n`,
+      });
+      assert.deepEqual([forbidden.code, existsSync(path('no.env'))], [10, false]);
+      assert.match(forbidden.stderr, /line 1: LD_PRELOAD changes which programs or code are run\n/);
+    }
+    const names = '__proto__=hush://default/global/db\nconstructor=hush://default/global/db\n';
+    const own = await shell.run(`hush inject -i - -o ${path('names.env')}`, { input: names });
+    assert.deepEqual([own.code, own.stderr], [0, '']);
   });
 });

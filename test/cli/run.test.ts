@@ -133,18 +133,27 @@ describe('hush run', () => {
     assert.deepEqual(await shell.run('hush run -- no-such-program'), {
       code: 127,
       stdout: '',
-      stderr: 'hush: error: cannot run no-such-program: there is no such program\n',
+      stderr:
+        'hush: error: cannot run no-such-program: there is no such program\n' +
+        'hush: hint: name a program of PATH, or its path\n',
     });
     const refused = await shell.run(`hush run --no-masking -- ${path('plain')}`);
     assert.deepEqual(
       [refused.code, refused.stderr],
-      [126, `hush: error: cannot run ${path('plain')}: it may not be run\n`],
+      [
+        126,
+        `hush: error: cannot run ${path('plain')}: it may not be run\nhush: hint: ls -ld ${path('plain')}\n`,
+      ],
     );
     assert.equal((await shell.run(`hush run -- sh ${script('die.sh', 'kill -KILL $$')}`)).code, 137);
     const inside = await shell.run(`hush run -- ${path('plain')}/x`);
     assert.deepEqual(
       [inside.code, inside.stderr],
-      [126, `hush: error: cannot run ${path('plain')}/x: its path leads through a file that is no folder\n`],
+      [
+        126,
+        `hush: error: cannot run ${path('plain')}/x: its path leads through a file that is no folder\n` +
+          `hush: hint: ls -ld ${path('plain')}/x\n`,
+      ],
     );
     writeFileSync(
       path('large.env'),
@@ -155,14 +164,20 @@ describe('hush run', () => {
       [large.code, large.stderr],
       [
         126,
-        'hush: error: cannot run true: its arguments and variables are together larger than the system allows\n',
+        'hush: error: cannot run true: its arguments and variables are together larger than the system allows\n' +
+          'hush: hint: choose fewer variables with --only, or give some as a file: hush inject\n',
       ],
     );
     const nameless = await shell.runScript("hush run -- ''");
     assert.deepEqual(
       [nameless.code, nameless.stderr],
-      [127, 'hush: error: cannot run : there is no such program\n'],
+      [
+        127,
+        'hush: error: cannot run : there is no such program\nhush: hint: name a program of PATH, or its path\n',
+      ],
     );
+    const quoted = await shell.runScript("hush run -- 'echo a b'");
+    assert.match(quoted.stderr, /hush: hint: hush run -- sh -c 'echo a b'\n$/);
   });
 
   test('what cannot be a variable is told at once, all of it, and nothing starts', async () => {
@@ -234,6 +249,16 @@ describe('hush run', () => {
       'hush run --only a/b -- true',
     ])
       assert.equal((await shell.run(line)).code, 2, line);
+    const scope = await shell.run('hush run --scope other -- true');
+    assert.match(scope.stderr, /^hush: error: that is not a scope\nhush: hint: a scope is global/);
+    const list = await shell.run('hush run --only db,key -- true');
+    assert.match(list.stderr, /^hush: error: no name has a blank or a comma: db,key\nhush: hint: /);
+  });
+
+  test('a scope without a secret is told of, for it may be mistyped', async () => {
+    const stderr = 'hush: note: there is no secret in ws:none: the command gets none\n';
+    assert.deepEqual(await shell.run('hush run --scope ws:none -- true'), { code: 0, stdout: '', stderr });
+    assert.equal((await shell.run('hush run --references-only -- true')).stderr, '');
   });
 
   /** Starts `hush run` and gives its output as it comes; ended after the test in any case. */
@@ -306,6 +331,26 @@ describe('hush run', () => {
     ]);
     assert.equal(code, 0);
     assert.match(screen, /in all 1\r?\n/);
+  });
+
+  test('Ctrl-Z stops the job for a shell that can go on with it, and nothing where there is none', async () => {
+    const file = script('waits.sh', `echo ready; read -r line; echo "got $line"\n`);
+    const alone = await shell.type(`hush run --only api.key -- sh ${file}`, [
+      { wait: 'ready', send: '\u001a' },
+      { wait: '^Z', send: 'x\r' },
+    ]);
+    assert.equal(alone.code, 0, alone.screen);
+    assert.match(alone.screen, /got x/);
+
+    const line = `'${process.execPath}' -- '${program}' run --only api.key -- sh ${file}`;
+    const job = await shell.type('hush run --no-masking --only api.key -- bash --norc --noediting -i', [
+      { wait: 'bash-', send: `${line}\r` },
+      { wait: 'ready', send: '\u001a' },
+      { wait: 'Stopped', send: 'fg\r' },
+      { wait: 'waits.sh', send: 'y\r' },
+      { wait: 'got y', send: 'exit\r' },
+    ]);
+    assert.equal(job.code, 0, job.screen);
   });
 
   test('a reader that goes away ends the child, and nothing is said', async () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -90,6 +91,10 @@ describe('the one file that an installed hush starts from', () => {
       const compiled = join(installed, '.compiled');
       const kept = readdirSync(compiled).filter((name) => name.startsWith('hush-get-'));
       assert.equal(kept.length, 1);
+      const [, text = '', stamp = ''] =
+        /^(.*)\n\/\/(.{32})$/s.exec(readFileSync(join(installed, 'dist/bundles/hush.bundle'), 'utf8')) ?? [];
+      assert.equal(createHash('sha256').update(text).digest('hex').slice(0, 32), stamp);
+      assert.ok(kept[0]?.endsWith(stamp));
       const get = () => run(installed, home, ['get', 'global/a', '--reveal']);
       const expected = { code: 0, stdout: 'two\nlines', stderr: '' };
       assert.deepEqual(await get(), expected);
