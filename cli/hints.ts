@@ -1,6 +1,6 @@
 /** The commands that a hint may name and that mean one profile. */
 const aboutProfile =
-  /\bhush (?:init|unlock|lock|set|get|list|delete|history|restore|purge|rename|copy|import|(?:keys|slot|backup) [a-z]+)\b/;
+  /\bhush (?:init|unlock|lock|set|get|list|delete|history|restore|purge|rename|copy|import|audit verify|(?:keys|slot|backup) [a-z]+|door (?:age )?[a-z-]+)\b/;
 
 /** One command of a hint, up to where another may begin. */
 const command = /\bhush (?:(?!\bhush ).)*/gs;

@@ -53,11 +53,13 @@ export function createOutput(json: boolean, quiet: boolean = isGiven('--quiet'))
 /**
  * Tells of an error on standard error and gives the exit code it stands for. An error that is not of the table is
  * one of ours that nobody foresaw: it is told as UNAVAILABLE. `profile` is the one that the command line named, if it did.
+ * Where standard error takes nothing the exit code alone tells it: this never rejects.
  */
 export async function reportError(error: unknown, json: boolean, profile?: string): Promise<number> {
   if (isBrokenPipe(error)) return brokenPipe;
   const known = inProfile(error instanceof HushError ? error : await unforeseen(error), profile);
-  await write(standardError, json ? jsonOf(known) : textOf(known, paintFor(process.stderr)));
+  const text = json ? jsonOf(known) : textOf(known, paintFor(process.stderr));
+  await write(standardError, text).catch(() => undefined);
   return errorTable[known.code].exit;
 }
 
@@ -129,7 +131,8 @@ const standardError = 2;
 
 /** Writes all of it before it returns, as Node's streams do with files, pipes and terminals. */
 async function write(fd: number, content: string | Uint8Array): Promise<void> {
-  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+  // With `--json` a value is text; a Buffer made of it would leave a copy in Buffer's pool.
+  const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
   let at = 0;
   try {
     while (at < bytes.length) at += writeSync(fd, bytes, at);

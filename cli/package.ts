@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { HushError } from '../protocol/errors.ts';
 
 /** The folder that hushd is installed in: sources and builds lie at different depths below it. */
-export function packageFolder(): string {
+function packageFolder(): string {
   const found = findPackageJSON('..', import.meta.url);
   if (found === undefined) throw new HushError('UNAVAILABLE', 'the installation has no package.json');
   return dirname(found.startsWith('file:') ? fileURLToPath(found) : found);

@@ -15,15 +15,17 @@ export interface Parsed {
  * and what the action throws.
  */
 export async function parse(parsed: Parsed, words: readonly string[]): Promise<void> {
-  const { name } = parsed;
   const command = commandOf(parsed);
-  const line = arranged(command, words);
+  const { innermost, line, word } = meant(command, words);
+  const isGroup = innermost.commands.length > 0;
   try {
-    if (isUnknown(command, line)) throw badUsage('there is no such subcommand', name);
+    if (isGroup && word !== undefined && !word.startsWith('-')) {
+      throw badUsage('there is no such subcommand', wordsOf(innermost));
+    }
     await command.parseAsync(line, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode !== 0) throw usageError(error, wordsOf(subcommandOf(command, line) ?? command));
+    if (error.exitCode !== 0) throw usageError(error, wordsOf(innermost));
   }
 }
 
@@ -35,19 +37,28 @@ export function commandOf({ name, summary, define }: Parsed): Command {
   return command;
 }
 
-/** The words with a subcommand first: the common options belong to it, and may be typed before it. */
-function arranged({ commands }: Command, words: readonly string[]): readonly string[] {
-  const at = commands.length === 0 ? 0 : afterCommonOptions(words);
-  return [...words.slice(at, at + 1), ...words.slice(0, at), ...words.slice(at + 1)];
+interface Meant {
+  /** The innermost command that the words name. */
+  readonly innermost: Command;
+  /** The words with the names of subcommands first: common options belong to the innermost, and may be typed before it. */
+  readonly line: readonly string[];
+  /** The first word behind those names and the common options. */
+  readonly word: string | undefined;
 }
 
-const subcommandOf = ({ commands }: Command, [word]: readonly string[]): Command | undefined =>
-  commands.find((one) => one.name() === word);
-
-/** Whether the first word should name a subcommand, and does not. */
-function isUnknown(command: Command, line: readonly string[]): boolean {
-  const [word = '-'] = line;
-  return command.commands.length > 0 && !word.startsWith('-') && subcommandOf(command, line) === undefined;
+function meant(command: Command, words: readonly string[]): Meant {
+  const names: string[] = [];
+  let innermost = command;
+  for (let rest = words; ;) {
+    const at = innermost.commands.length === 0 ? 0 : afterCommonOptions(rest);
+    const [word] = rest.slice(at);
+    const next = innermost.commands.find((one) => one.name() === word);
+    // A group takes no common option: its subcommands do.
+    if (next === undefined) return { innermost, line: [...names, ...rest.slice(at)], word };
+    names.push(next.name());
+    innermost = next;
+    rest = [...rest.slice(0, at), ...rest.slice(at + 1)];
+  }
 }
 
 /** A command whose errors are thrown and never printed by commander itself. */

@@ -5,7 +5,7 @@ import { isGiven } from './switches.ts';
 export interface StatusLine {
   /** Draws the line anew, at most ten times a second. */
   show(text: () => string): void;
-  /** Takes the line away. */
+  /** Takes the line away; what is told on the terminal afterwards begins at its left. */
   clear(): void;
 }
 
@@ -25,6 +25,7 @@ export function createStatusLine(isWanted: boolean): StatusLine {
     },
     clear() {
       if (drawnAt > -Infinity) process.stderr.write(clearLine);
+      drawnAt = -Infinity;
     },
   };
 }

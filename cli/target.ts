@@ -38,7 +38,11 @@ export function targetOf(text: string, options: ProfileOption, env: NodeJS.Proce
 }
 
 /** What is typed to have a command act on a secret, in an environment that may name a profile. */
-export function typedFor(name: string, { profile, path }: Target, env: NodeJS.ProcessEnv): string {
+export function typedFor(
+  name: string,
+  { profile, path }: { readonly profile: string; readonly path: string },
+  env: NodeJS.ProcessEnv,
+): string {
   const isUsual = profile === (env['HUSH_PROFILE'] || defaultProfile);
   return `hush ${name}${isUsual ? '' : ` -p ${profile}`} ${path}`;
 }

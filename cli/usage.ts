@@ -93,7 +93,7 @@ function sentenceOf(error: CommanderError): string {
 /** What may be given where commander knows it; what was given is not repeated. */
 function sentenceOfChoices({ message }: CommanderError): string {
   const [, what = 'an argument', choices] =
-    /(?:option|argument) '([^']*)'(?: is invalid|\.).*Allowed choices are (.*)\.$/s.exec(message) ?? [];
+    /(?:option|for argument) '([^' ]*).*Allowed choices are (.*)\.$/s.exec(message) ?? [];
   return choices === undefined
     ? 'an argument is not one of those that there are'
     : `${what} is one of ${choices}`;

@@ -1,8 +1,8 @@
-import { lstatSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { HushError } from '../protocol/errors.ts';
 import { shellWord } from '../protocol/shell-word.ts';
-import { createNewFile } from './backup/new-file.ts';
+import { createNewFile, named } from './backup/new-file.ts';
 import { ifInterrupted } from './interrupted.ts';
 
 /**
@@ -29,9 +29,13 @@ export async function writeValueFile(name: string, value: Uint8Array): Promise<s
 
 /** A link is neither followed, which would write elsewhere than the name says, nor replaced, which would undo somebody's work. */
 function refuseLink(path: string): void {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() !== true) return;
+  if (named(path)?.isSymbolicLink() !== true) return;
   const target = readlinkSync(path);
+  // A link such as /dev/stdout is nobody's to remove.
+  const isOfSystem = /^\/(?:dev|proc)\//.test(path);
   throw new HushError('EXISTS', `${path} is a link to ${target}, and nothing was written`, {
-    hint: `name the file itself, or remove the link: rm ${shellWord(path)}`,
+    hint: isOfSystem
+      ? 'name a file; > sends standard output elsewhere'
+      : `name the file itself, or remove the link: rm ${shellWord(path)}`,
   });
 }

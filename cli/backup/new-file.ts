@@ -9,6 +9,7 @@ import {
   renameSync,
   unlinkSync,
   writeSync,
+  type Stats,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { diskError, errnoOf } from '../../daemon/home/disk-errors.ts';
@@ -49,7 +50,7 @@ export function createNewFile(path: string, { force }: { readonly force: boolean
     try {
       return step();
     } catch (error) {
-      throw diskError(`cannot write ${path}`, error);
+      throw diskError(`cannot write ${path}`, error, `ls -ld ${shellWord(folder)}`);
     }
   };
   const fd = attempt(() => openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600));
@@ -93,9 +94,21 @@ export function createNewFile(path: string, { force }: { readonly force: boolean
 }
 
 function refuseTaken(path: string, force: boolean): void {
-  const found = lstatSync(path, { throwIfNoEntry: false });
+  const found = named(path);
   if (found === undefined || (force && found.isFile())) return;
+  if (found.isDirectory()) {
+    throw new HushError('EXISTS', `${path} is a folder`, { hint: 'name a file in it' });
+  }
   throw new HushError('EXISTS', `${path} exists already`, {
     hint: found.isFile() ? 'name another file, or replace it with --force' : 'name another file',
   });
+}
+
+/** What has the name that a new file is to have, if anything has. Throws UNAVAILABLE. */
+export function named(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw diskError(`cannot write ${path}`, error, `ls -ld ${shellWord(dirname(path))}`);
+  }
 }

@@ -41,8 +41,8 @@ export const define: Define = (command, { output }) => {
 const verbs = { read: 'read', sign: 'sign with' } as const;
 
 const examples = `
-A read that matches \`approve\` of its profile, or a signature with such a key, waits for somebody else than its asker: another user who is an operator, or
-an enrolled client with the right admin. An approval covers one read, or one
+A read that matches \`approve\` of its profile, or a signature with such a key, waits for somebody else than its asker:
+another user who is an operator, or an enrolled client with the right admin. An approval covers one read, or one
 signature.
 
 Examples:

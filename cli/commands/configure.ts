@@ -2,7 +2,7 @@ import { HushError } from '../../protocol/errors.ts';
 import { parseSecretPath } from '../../protocol/names.ts';
 import type { Define } from '../commands.ts';
 import type { Leaf } from '../configure/document.ts';
-import { readerOf, textOfFile } from '../configure/documents.ts';
+import { inFile, readerOf, textOfFile } from '../configure/documents.ts';
 import { requireMovable, withReference } from '../configure/edit.ts';
 import { backUp, readForEdit, writeBeside, type EditedFile } from '../configure/edited-file.ts';
 import { formatOf } from '../configure/formats.ts';
@@ -123,15 +123,5 @@ async function moveValue(
   } finally {
     for (const bytes of [value, edited]) bytes.fill(0);
     discard();
-  }
-}
-
-/** Runs `read`; what it throws names the file. */
-function inFile<Result>(path: string, read: () => Result): Result {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof HushError)) throw error;
-    throw new HushError(error.code, `${path}: ${error.message}`, { hint: error.hint, cause: error });
   }
 }

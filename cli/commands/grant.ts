@@ -55,11 +55,16 @@ Examples:
   hush grant`,
     )
     .action(
-      async (client: string | undefined, right: string | undefined, pattern: string | undefined, options) => {
-        if (client === undefined) return list(options as GrantOptions);
+      async (
+        client: string | undefined,
+        right: string | undefined,
+        pattern: string | undefined,
+        options: GrantOptions,
+      ) => {
+        if (client === undefined) return list(options);
         if (right === undefined || pattern === undefined)
           throw badUsage('RIGHT and PATTERN are missing', 'grant');
-        return add(client, right, pattern, options as GrantOptions);
+        return add(client, right, pattern, options);
       },
     );
 };

@@ -127,21 +127,11 @@ async function harvestOf(
   const status = createStatusLine(!output.json);
   const onEntry = (done: number, total: number): void =>
     status.show(() => `${done} of ${total} entries read`);
-  try {
-    const harvest = await harvestPasswordStore({
-      program: from,
-      names: words,
-      whole: whole === true,
-      naming,
-      onEntry,
-    });
-    status.clear();
-    if (harvest.shortened > 0) {
-      const count = countText(harvest.shortened, 'entry', 'entries');
-      await output.note(`of ${count} only the first line is taken; --whole takes them all`);
-    }
-    return harvest;
-  } finally {
-    status.clear();
+  const request = { program: from, names: words, whole: whole === true, naming, onEntry };
+  const harvest = await harvestPasswordStore(request).finally(status.clear);
+  if (harvest.shortened > 0) {
+    const count = countText(harvest.shortened, 'entry', 'entries');
+    await output.note(`of ${count} only the first line is taken; --whole takes them all`);
   }
+  return harvest;
 }

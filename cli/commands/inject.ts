@@ -1,5 +1,5 @@
 import { isatty } from 'node:tty';
-import { concatBytes } from '../../protocol/bytes.ts';
+import { joinBytes } from '../../protocol/bytes.ts';
 import type { Define } from '../commands.ts';
 import { withDaemon } from '../daemon.ts';
 import { reportProblems } from '../environment/problems.ts';
@@ -29,7 +29,7 @@ export const define: Define = (command, { output, finish }) => {
           finish(reportProblems(filled.problems, 'nothing was written', output.json));
           return;
         }
-        const whole = concatBytes(...filled.parts);
+        const whole = joinBytes(filled.parts);
         try {
           if (options.output === '-') return await output.bytes(whole);
           const { writeValueFile } = await import('../value-file.ts');

@@ -104,9 +104,11 @@ async function runOnce(
 
 async function tellOf(
   { unmatched, used }: Variables,
-  { masking }: RunOptions,
+  { masking, referencesOnly, scope = 'global' }: RunOptions,
   output: Output,
 ): Promise<void> {
+  if (used.length + unmatched.length === 0 && !referencesOnly)
+    await output.note(`there is no secret in ${scope}: the command gets none`);
   for (const pattern of unmatched) await output.note(`no secret matches ${pattern}`);
   const short = masking ? tooShort(used) : [];
   if (short.length > 0)

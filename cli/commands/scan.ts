@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { printableJson } from '../../protocol/printable.ts';
 import type { Define } from '../commands.ts';
 import { formatOf } from '../configure/formats.ts';
@@ -10,6 +11,7 @@ import { modeRules, scanBuffer, scanFile, type PlacedReference } from '../scan/s
 import { allRules } from '../scan/scan-text.ts';
 import { valueRules } from '../scan/value-rules.ts';
 import { reasonOf, walk } from '../scan/walk.ts';
+import { createStatusLine, type StatusLine } from '../status-line.ts';
 import { badUsage } from '../usage.ts';
 
 interface ScanOptions {
@@ -47,7 +49,7 @@ export const define: Define = (command, { output, finish }) => {
         return;
       }
       if (paths.length === 0) throw badUsage('PATH is missing', 'scan');
-      const seen = look(paths);
+      const seen = look(paths, createStatusLine(!output.json));
       const { findings: ofReferences, ...references } = await checkReferences(seen.references);
       const findings = [...seen.findings, ...ofReferences].sort(inOrder);
       const { files, bytes, ignored, omitted, skipped } = seen;
@@ -80,7 +82,10 @@ export const define: Define = (command, { output, finish }) => {
 const notText = 'it is binary, UTF-16 or no regular file';
 
 /** All that is found in all files, each looked at once. */
-function look(paths: readonly string[]): {
+function look(
+  paths: readonly string[],
+  status: StatusLine,
+): {
   readonly files: number;
   readonly bytes: number;
   readonly findings: readonly Finding[];
@@ -97,8 +102,9 @@ function look(paths: readonly string[]): {
   let [files, bytes, ignored, omitted] = [0, 0, 0, 0];
   try {
     for (const { path, problem } of paths.flatMap((one) => [...walk(one)])) {
-      if (done.has(path)) continue;
-      done.add(path);
+      status.show(() => `${countText(done.size, 'file')} looked through`);
+      if (done.has(resolve(path))) continue;
+      done.add(resolve(path));
       if (problem !== undefined) {
         skipped.push({ file: path, reason: problem });
         continue;
@@ -120,6 +126,7 @@ function look(paths: readonly string[]): {
       }
     }
   } finally {
+    status.clear();
     buffer.fill(0);
   }
   return { files, bytes, findings, references, ignored, omitted, skipped };

@@ -1,3 +1,4 @@
+import { fstatSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { HushError } from '../../protocol/errors.ts';
 import type { ResultOf } from '../../protocol/operations.ts';
@@ -64,6 +65,7 @@ export const define: Define = (command, { output }) => {
           await output.note(line);
           await output.bytes(value);
         }
+        if (value.length === 0) await output.note('the value is empty');
         if (options.generate !== undefined) {
           const bits = bitsOf(value.length, options.alphabet ?? alphabetOf(defaultAlphabet));
           if (bits < fewBits) await output.note(`the value has ${bits} bits: it can be guessed in time`);
@@ -122,6 +124,7 @@ async function valueFor(
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (generate !== undefined) return randomText(generate === true ? defaultLength : generate, alphabet);
   if (file !== undefined) return valueOfFile(file);
+  if (isInputClosed()) throw noValue('standard input is closed, or /dev/null');
   if (!isTyped()) return readInput(maxValueBytes);
   if (!onTerminal()) throw badUsage('there is nobody to ask: pipe the value in', 'set');
   const known = await stateOf(daemon, target.profile);
@@ -136,10 +139,27 @@ async function valueFor(
   );
 }
 
+/** As a job without a terminal has it, where nobody meant an empty value. Node puts the null device in a closed one's place. */
+const isInputClosed = (): boolean =>
+  fstatSync(0).rdev === statSync('/dev/null', { throwIfNoEntry: false })?.rdev;
+
+const noValue = (message: string): HushError =>
+  new HushError('BAD_REQUEST', message, {
+    hint: "pipe the value in; for an empty one: printf '' | hush set PATH",
+  });
+
 async function valueOfFile(file: string): Promise<Uint8Array<ArrayBuffer>> {
   if (file === '-') throw badUsage('standard input is read without --file', 'set');
   const { readRegularFile } = await import('../../daemon/home/files.ts');
-  return readRegularFile(resolve(file), maxValueBytes);
+  try {
+    return readRegularFile(resolve(file), maxValueBytes);
+  } catch (error) {
+    if (!(error instanceof HushError && error.code === 'BAD_REQUEST')) throw error;
+    throw new HushError('BAD_REQUEST', error.message, {
+      hint: 'a pipe goes to standard input: hush set PATH < FILE',
+      cause: error,
+    });
+  }
 }
 
 async function keep(

@@ -1,11 +1,20 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { connect, type HushClient } from '../../client/client.ts';
+import { connect } from '../../client/client.ts';
 import { loadConfig } from '../../daemon/config/load.ts';
 import { pathsOf } from '../../daemon/home/paths.ts';
 import { HushError } from '../../protocol/errors.ts';
 import { defaultProfile, isProfileName } from '../../protocol/names.ts';
 import { profileNamed } from '../common-options.ts';
-import { forgetNames, isName, keepNames, namesFileOf, readNames } from './names-file.ts';
+import {
+  forgetNames,
+  isName,
+  isStartOfName,
+  keepNames,
+  namesFileOf,
+  readNames,
+  type KeptNames,
+  type Names,
+} from './names-file.ts';
 
 /** How long names are taken as they were kept, and how soon they are asked for again where none of them fits. */
 const freshMs = 15_000;
@@ -13,10 +22,17 @@ const justAskedMs = 2_000;
 
 /** Nobody waits longer for the end of a word; ten thousand names take half of it. */
 const deadlineMs = 1_000;
-
-/** The names that are kept; of a profile that has more only those are asked for that begin as was typed. */
-const mostNames = 10_000;
 const pageNames = 1_000;
+
+/** How much is asked for at a time. */
+export interface Bounds {
+  /** The names that are kept; of a profile that has more only those are asked for that begin as was typed. */
+  readonly mostNames: number;
+  /** When to stop asking; the next time goes on from there. */
+  readonly askingMs: number;
+}
+
+const usualBounds: Bounds = { mostNames: 10_000, askingMs: 700 };
 
 /** These say that the names are none of the caller's business now. */
 const forgets: ReadonlySet<string> = new Set([
@@ -34,10 +50,11 @@ const forgets: ReadonlySet<string> = new Set([
 export async function complete(
   [kind, word = '', ...line]: readonly string[],
   env: NodeJS.ProcessEnv,
+  bounds = usualBounds,
 ): Promise<readonly string[]> {
   try {
     const found =
-      kind === 'profile' ? profiles(env) : kind === 'secret' ? await secrets(word, line, env) : [];
+      kind === 'profile' ? profiles(env) : kind === 'secret' ? await secrets(word, line, env, bounds) : [];
     return found.filter((name) => name.startsWith(word));
   } catch (error) {
     if (error instanceof HushError) return [];
@@ -55,32 +72,39 @@ async function secrets(
   word: string,
   line: readonly string[],
   env: NodeJS.ProcessEnv,
+  bounds: Bounds,
 ): Promise<readonly string[]> {
   const scheme = 'hush://';
   if (word.startsWith(scheme)) {
     const [profile = '', ...rest] = word.slice(scheme.length).split('/');
     if (rest.length === 0) return profiles(env).map((name) => `${scheme}${name}/`);
     if (!isProfileName(profile)) return [];
-    const names = await namesOf(profile, rest.join('/'), env);
+    const names = await namesOf(profile, rest.join('/'), env, bounds);
     return names.map((name) => `${scheme}${profile}/${name}`);
   }
-  return namesOf(profileNamed(line) ?? (env['HUSH_PROFILE'] || defaultProfile), word, env);
+  return namesOf(profileNamed(line) ?? (env['HUSH_PROFILE'] || defaultProfile), word, env, bounds);
 }
 
-async function namesOf(profile: string, start: string, env: NodeJS.ProcessEnv): Promise<readonly string[]> {
+async function namesOf(
+  profile: string,
+  start: string,
+  env: NodeJS.ProcessEnv,
+  bounds: Bounds,
+): Promise<readonly string[]> {
+  if (!isStartOfName(start)) return [];
   const file = namesFileOf(profile, env);
   const kept = readNames(file);
-  const age = kept === undefined || kept.ageMs < 0 ? Infinity : kept.ageMs;
-  const fits = kept?.names.some((name) => name.startsWith(start)) === true;
-  if (kept !== undefined && age < (fits ? freshMs : justAskedMs)) return kept.names;
+  const usable = kept !== undefined && isUsable(kept, start) ? kept : undefined;
+  if (usable !== undefined && (usable.next === undefined || fitting(usable, start) >= bounds.mostNames))
+    return usable.names;
   if (!loadConfig(pathsOf(env).config).cli.completeNames) {
     forgetNames(profile, env);
     return [];
   }
   try {
-    const { names, isWhole } = await ask(profile, start, env);
-    if (isWhole) keepNames(file, names);
-    return names;
+    const names = await ask(profile, start, env, bounds, usable);
+    keepNames(file, names);
+    return names.names;
   } catch (error) {
     if (!(error instanceof HushError)) throw error;
     if (!forgets.has(error.code)) return kept?.names ?? [];
@@ -89,42 +113,51 @@ async function namesOf(profile: string, start: string, env: NodeJS.ProcessEnv): 
   }
 }
 
-interface Asked {
-  readonly names: readonly string[];
-  /** Whether that is all that there are. */
-  readonly isWhole: boolean;
+const fitting = ({ names }: Names, start: string): number =>
+  names.filter((name) => name.startsWith(start)).length;
+
+/** Whether the names that were kept can be taken for what begins so, as far as they go. */
+function isUsable(kept: KeptNames, start: string): boolean {
+  if (kept.ageMs < 0 || !start.startsWith(kept.prefix)) return false;
+  const isLikely = kept.next !== undefined || fitting(kept, start) > 0;
+  return kept.ageMs < (isLikely ? freshMs : justAskedMs);
 }
 
-/** The names that the daemon lists for this identity. Rejects with DEADLINE when it takes too long. */
-async function ask(profile: string, start: string, env: NodeJS.ProcessEnv): Promise<Asked> {
-  const until = performance.now() + deadlineMs;
+/**
+ * The names that the daemon lists for this identity, behind those that it has listed already. Rejects with DEADLINE when
+ * it takes too long.
+ */
+async function ask(
+  profile: string,
+  start: string,
+  env: NodeJS.ProcessEnv,
+  { mostNames, askingMs }: Bounds,
+  known?: Names,
+): Promise<Names> {
+  const began = performance.now();
   const client = await connect({ deadlineMs, profile, env });
+  let { prefix, next }: Omit<Names, 'names'> = known ?? { prefix: '', next: undefined };
+  let names = [...(known?.names ?? [])];
   try {
-    const all = await pages(client, {}, until);
-    if (all.isWhole) return all;
-    return { ...(await pages(client, { prefix: start }, until)), isWhole: false };
+    do {
+      if (names.length >= mostNames) {
+        names = names.filter((name) => name.startsWith(start));
+        prefix = start;
+      }
+      const page = await client.call(
+        'secret.paths',
+        { limit: pageNames, prefix, ...(next === undefined ? {} : { after: next }) },
+        { deadlineMs: Math.max(1, began + deadlineMs - performance.now()) },
+      );
+      names.push(...page.paths.filter(isName));
+      next = page.next;
+    } while (
+      next !== undefined &&
+      fitting({ names, prefix, next }, start) < mostNames &&
+      performance.now() < began + askingMs
+    );
   } finally {
     client.close();
   }
-}
-
-async function pages(
-  client: HushClient,
-  params: { readonly prefix?: string },
-  until: number,
-): Promise<Asked> {
-  const names: string[] = [];
-  let after: string | undefined;
-  do {
-    const left = until - performance.now();
-    if (left <= 0) throw new HushError('DEADLINE');
-    const page = await client.call(
-      'secret.paths',
-      { ...params, limit: pageNames, ...(after === undefined ? {} : { after }) },
-      { deadlineMs: left },
-    );
-    names.push(...page.paths.filter(isName));
-    after = page.next;
-  } while (after !== undefined && names.length < mostNames);
-  return { names: names.sort(), isWhole: after === undefined };
+  return { names: names.sort(), prefix, next };
 }

@@ -7,15 +7,24 @@ import { checkDirectory } from '../../daemon/home/safety.ts';
 import { parseSecretPath } from '../../protocol/names.ts';
 import { HushError } from '../../protocol/errors.ts';
 
-/** Names that were listed a while ago; there is never a value among them. */
-export interface KeptNames {
+/** Names that a profile has; there is never a value among them. */
+export interface Names {
   readonly names: readonly string[];
+  /** What they were asked by: all of them start so, and others that do not are not among them. */
+  readonly prefix: string;
+  /** Where to go on listing; undefined where these are all that start so. */
+  readonly next: string | undefined;
+}
+
+/** Names that were listed a while ago. */
+export interface KeptNames extends Names {
   /** Negative where the clock was set back. */
   readonly ageMs: number;
 }
 
 const mostBytes = 4 * 1024 * 1024;
-const firstLine = 'hush-names 1';
+/** `hush-names 1`, the prefix, and where to go on; what is empty at its end is left out. */
+const firstLine = /^hush-names 1(?: ([\w.:/-]*)(?: ([0-9a-f]+))?)?$/;
 
 /**
  * The file that keeps the names of one profile, as one identity may list them: below HUSH_HOME, else in the user's cache
@@ -40,9 +49,11 @@ export function readNames(file: string, now: number = Date.now()): KeptNames | u
   try {
     const bytes = readSafeFile(file, mostBytes);
     if (bytes === undefined) return undefined;
-    const [first, ...names] = Buffer.from(bytes).toString('utf8').split('\n');
-    if (first !== firstLine) return undefined;
-    return { names: names.filter(isName), ageMs: now - statSync(file).mtimeMs };
+    const [first = '', ...names] = Buffer.from(bytes).toString('utf8').split('\n');
+    const told = firstLine.exec(first);
+    if (told === null) return undefined;
+    const [, prefix = '', next] = told;
+    return { names: names.filter(isName), prefix, next, ageMs: now - statSync(file).mtimeMs };
   } catch (error) {
     if (error instanceof HushError) return undefined;
     throw error;
@@ -50,15 +61,19 @@ export function readNames(file: string, now: number = Date.now()): KeptNames | u
 }
 
 /** Keeps names in a file of mode 0600, in place of those that it has. Throws UNSAFE_MODE, UNAVAILABLE. */
-export function keepNames(file: string, names: readonly string[]): void {
+export function keepNames(file: string, { names, prefix, next = '' }: Names): void {
   checkDirectory(join(file, '..'));
-  writeFileAtomic(file, Buffer.from([firstLine, ...names.filter(isName), ''].join('\n')));
+  const first = `hush-names 1 ${prefix} ${next}`.trimEnd();
+  writeFileAtomic(file, Buffer.from([first, ...names.filter(isName), ''].join('\n')));
 }
 
 /** Forgets the names of a profile, if any are kept. */
 export function forgetNames(profile: string, env: NodeJS.ProcessEnv): void {
   rmSync(namesFileOf(profile, env), { force: true });
 }
+
+/** Whether a name could start so. */
+export const isStartOfName = (text: string): boolean => /^[\w.:/-]*$/.test(text);
 
 /** By their grammar names hold nothing that a shell would make anything of; what does is no name. */
 export function isName(text: string): boolean {

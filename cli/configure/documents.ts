@@ -37,3 +37,13 @@ export function textOfFile(path: string, bytes: Uint8Array): string {
     throw new HushError('BAD_REQUEST', `${path} is not UTF-8 text`, { hint: 'convert it to UTF-8 first' });
   }
 }
+
+/** Runs `read`; what it throws names the file. */
+export function inFile<Result>(path: string, read: () => Result): Result {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof HushError)) throw error;
+    throw new HushError(error.code, `${path}: ${error.message}`, { hint: error.hint, cause: error });
+  }
+}

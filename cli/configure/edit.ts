@@ -1,5 +1,6 @@
 import { HushError } from '../../protocol/errors.ts';
 import { isSameBut, type Document, type Leaf } from './document.ts';
+import { isReference } from './reference.ts';
 
 /**
  * The text in which a reference stands in place of one value, and nothing else is another. It is read again: where
@@ -44,6 +45,9 @@ export function requireMovable({ kind, text }: Leaf, key: string): void {
       'is neither plain text nor a number',
       'a value that is plain text on its line, or in quotes, can be moved',
     );
+  }
+  if (text.startsWith('hush://') && !isReference(text)) {
+    refuse('is a malformed reference', 'write hush://PROFILE/SCOPE/NAME there, or the value itself');
   }
   if (text === '') refuse('is empty: there is nothing to move', 'name another value');
   if (!text.isWellFormed()) {

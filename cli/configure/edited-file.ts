@@ -28,7 +28,7 @@ import { createNewFile } from '../backup/new-file.ts';
 import { withHint } from '../output.ts';
 
 /** The largest file that is edited, in bytes. */
-export const mostEditedBytes = 4 * 1024 * 1024;
+const mostEditedBytes = 4 * 1024 * 1024;
 
 /** A file as it was when it was read. */
 export interface EditedFile {
@@ -47,8 +47,9 @@ export interface EditedFile {
  */
 export function readForEdit(path: string): EditedFile {
   refuse(path);
-  const fd = attempt(`cannot read ${path}`, () =>
-    openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY),
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
+  const fd = attempt(`cannot read ${path}`, path, () =>
+    openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY),
   );
   try {
     const facts = fstatSync(fd);
@@ -58,15 +59,16 @@ export function readForEdit(path: string): EditedFile {
         hint: 'edit it by hand: hush set, then the reference in place of the value',
       });
     }
-    const bytes = attempt(`cannot read ${path}`, () => contentOf(fd, facts.size));
-    return { path, bytes, facts, acl: readAcl(fd) };
+    const acl = readAcl(fd);
+    const bytes = attempt(`cannot read ${path}`, path, () => contentOf(fd, facts.size));
+    return { path, bytes, facts, acl };
   } finally {
     closeSync(fd);
   }
 }
 
 function refuse(path: string): void {
-  const found = attempt(`cannot read ${path}`, () => lstatSync(path));
+  const found = attempt(`cannot read ${path}`, path, () => lstatSync(path));
   if (found.isSymbolicLink()) {
     throw new HushError('UNSAFE_MODE', `${path} is a symbolic link, and an edit would take its place`, {
       hint: targetOf(path),
@@ -80,7 +82,7 @@ function refuse(path: string): void {
       hint: `find the other hard link, and remove it: find . -samefile ${shellWord(path)}`,
     });
   }
-  if ((found.mode & 0o222) === 0) {
+  if ((found.mode & 0o444) !== 0 && (found.mode & 0o222) === 0) {
     throw new HushError('UNAVAILABLE', `${path} is read-only`, { hint: `chmod u+w ${shellWord(path)}` });
   }
 }
@@ -111,15 +113,17 @@ export function writeBeside(file: EditedFile, bytes: Uint8Array): NewContent {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`);
   const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
   const what = `cannot write ${path}`;
-  const fd = attempt(what, () => openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600));
+  const fd = attempt(what, dirname(path), () =>
+    openSync(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600),
+  );
   let isThere = true;
   const discard = (): void => {
     if (!isThere) return;
     isThere = false;
-    attempt(what, () => rmSync(temporary, { force: true }));
+    attempt(what, dirname(path), () => rmSync(temporary, { force: true }));
   };
   try {
-    attempt(what, () => {
+    attempt(what, dirname(path), () => {
       const made = fstatSync(fd);
       if (made.uid !== facts.uid || made.gid !== facts.gid) fchownSync(fd, facts.uid, facts.gid);
       // Before the mode: without the list its bits for the group would be those of the list's mask.
@@ -141,13 +145,13 @@ export function writeBeside(file: EditedFile, bytes: Uint8Array): NewContent {
       if (exchanged(temporary, path)) {
         try {
           if (!isSame(temporary, file)) throw changed(path);
-          attempt(what, () => unlinkSync(temporary));
+          attempt(what, dirname(path), () => unlinkSync(temporary));
         } catch (error) {
           exchangeNames(temporary, path);
           throw error;
         }
       } else {
-        attempt(what, () => renameSync(temporary, path));
+        attempt(what, dirname(path), () => renameSync(temporary, path));
       }
       isThere = false;
       syncIfPossible(dirname(path));
@@ -218,7 +222,7 @@ export function backUp({ path, bytes }: EditedFile): Backup {
     },
     discard: copy.discard,
     remove() {
-      if (isKept) attempt(`cannot remove ${name}`, () => rmSync(name, { force: true }));
+      if (isKept) attempt(`cannot remove ${name}`, name, () => rmSync(name, { force: true }));
       else copy.discard();
     },
   };
@@ -227,7 +231,9 @@ export function backUp({ path, bytes }: EditedFile): Backup {
 function isSame(path: string, { bytes, facts }: EditedFile): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found?.ino !== facts.ino || found.dev !== facts.dev || found.size !== bytes.length) return false;
-  const fd = attempt(`cannot read ${path}`, () => openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW));
+  const fd = attempt(`cannot read ${path}`, path, () =>
+    openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
+  );
   try {
     const now = contentOf(fd, bytes.length);
     const same = Buffer.compare(now, bytes) === 0;
@@ -259,10 +265,11 @@ function contentOf(fd: number, size: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-function attempt<Result>(what: string, step: () => Result): Result {
+/** Runs a step; its error is `what`, and where to look is `place`. */
+function attempt<Result>(what: string, place: string, step: () => Result): Result {
   try {
     return step();
   } catch (error) {
-    throw diskError(what, error);
+    throw diskError(what, error, `ls -ld ${shellWord(place)}`);
   }
 }

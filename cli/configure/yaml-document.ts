@@ -10,11 +10,15 @@ import {
 } from 'yaml';
 import { contentOfTree, notReadable, type Document, type Leaf, type Step } from './document.ts';
 
-/**
- * The values of a YAML stream and their places, those of all its documents. Throws BAD_REQUEST.
- */
+/** The values of a YAML stream and their places, those of all its documents. Throws BAD_REQUEST. */
 export function readYaml(text: string): Document {
-  const found = parseAllDocuments(text, { keepSourceTokens: true, logLevel: 'silent', prettyErrors: false });
+  const found = parseAllDocuments(text, {
+    keepSourceTokens: true,
+    logLevel: 'silent',
+    prettyErrors: false,
+    // The library compares each key with all before it: a minute for a megabyte. `collect` has a set of them.
+    uniqueKeys: false,
+  });
   const documents = Array.isArray(found) ? found : [];
   const leaves: Leaf[] = [];
   const content: [string, string][] = [];
@@ -23,7 +27,7 @@ export function readYaml(text: string): Document {
     if (error !== undefined)
       throw notReadable('YAML', text, error.pos[0], error.code.toLowerCase().replaceAll('_', ' '));
     collect(document.contents, [], text, leaves);
-    content.push(...contentOfTree(treeOf(document, text)));
+    for (const one of contentOfTree(treeOf(document, text))) content.push(one);
   }
   return { leaves, content };
 }
@@ -38,9 +42,13 @@ function treeOf(document: YamlDocument, text: string): unknown {
 
 function collect(node: unknown, path: readonly Step[], text: string, leaves: Leaf[]): void {
   if (isMap(node)) {
+    const keys = new Set<unknown>();
     for (const { key, value } of node.items) {
       // A key that is no scalar cannot be named on a command line.
-      if (isScalar(key)) collect(value, [...path, String(key.value)], text, leaves);
+      if (!isScalar(key)) continue;
+      if (keys.has(key.value)) throw notReadable('YAML', text, key.range?.[0] ?? 0, 'duplicate key');
+      keys.add(key.value);
+      collect(value, [...path, String(key.value)], text, leaves);
     }
   } else if (isSeq(node)) {
     for (const [index, item] of node.items.entries()) collect(item, [...path, index], text, leaves);

@@ -1,7 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { isForbiddenVariable } from '../../daemon/forbidden-env.ts';
 import { copyBytes } from '../../protocol/bytes.ts';
+import { readGivenFile } from '../environment/given-file.ts';
 import type { Found, Harvest } from './candidates.ts';
+
+/** More than Linux lets an environment have: three quarters of 8 MiB (execve(2)). */
+const mostBytes = 8 * 1024 * 1024;
 
 /** What shells and sessions set for themselves. */
 const ofSession =
@@ -12,7 +15,20 @@ const ofSession =
  * change how programs load code. Our own, such as HUSH_MASTER_KEY, are never taken.
  */
 export function harvestEnvironment(names: readonly string[], all: boolean): Harvest {
-  const variables = readVariables();
+  // What the process began with. Node's own copy of it is text, in which not every byte survives.
+  const block = readGivenFile('/proc/self/environ', 'environment', mostBytes);
+  try {
+    return harvestFrom(variablesIn(block), names, all);
+  } finally {
+    block.fill(0);
+  }
+}
+
+function harvestFrom(
+  variables: ReadonlyMap<string, Uint8Array>,
+  names: readonly string[],
+  all: boolean,
+): Harvest {
   const problems: string[] = [];
   const found: Found[] = [];
   const wanted = all
@@ -26,15 +42,14 @@ export function harvestEnvironment(names: readonly string[], all: boolean): Harv
     else if (value === undefined) problems.push(`${name} is not set`);
     else found.push({ steps: [name], value: copyBytes(value) });
   }
-  for (const value of variables.values()) value.fill(0);
   return { found, problems, references: 0, empty: 0 };
 }
 
 const isOurs = (name: string): boolean => name.startsWith('HUSH_');
 
-/** The environment that the process began with. Node's own copy of it is text, in which not every byte survives. */
-function readVariables(): Map<string, Uint8Array> {
-  const block = readFileSync('/proc/self/environ');
+/** The variables of an environment, their values as parts of it. */
+function variablesIn(bytes: Uint8Array): Map<string, Uint8Array> {
+  const block = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const variables = new Map<string, Uint8Array>();
   for (let start = 0; start < block.length;) {
     const nul = block.indexOf(0, start);

@@ -1,7 +1,7 @@
 import { readRegularFile } from '../../daemon/home/files.ts';
 import { HushError } from '../../protocol/errors.ts';
 import { keyText } from '../configure/key.ts';
-import { readerOf, textOfFile } from '../configure/documents.ts';
+import { inFile, readerOf, textOfFile } from '../configure/documents.ts';
 import { formatOf } from '../configure/formats.ts';
 import { parseEnvFile } from '../environment/env-file.ts';
 import { utf8Of } from '../passphrase.ts';
@@ -30,7 +30,7 @@ export async function harvestFile(path: string): Promise<Harvest> {
         : [];
     const found: Found[] = [];
     let [references, empty] = [0, 0];
-    for (const leaf of leavesOf(path, () => read(text).leaves)) {
+    for (const leaf of inFile(path, () => read(text)).leaves) {
       if (!leaf.text.isWellFormed()) problems.push(`${keyText(leaf.path)} has half a character`);
       else if (leaf.kind === 'text' && leaf.text.startsWith('hush://')) references += 1;
       else if (leaf.kind !== 'other' || /^(?:true|false)$/i.test(leaf.text)) {
@@ -41,15 +41,5 @@ export async function harvestFile(path: string): Promise<Harvest> {
     return { found, problems, references, empty };
   } finally {
     bytes.fill(0);
-  }
-}
-
-/** Runs `read`; what it throws names the file. */
-function leavesOf<Result>(path: string, read: () => Result): Result {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof HushError)) throw error;
-    throw new HushError(error.code, `${path}: ${error.message}`, { hint: error.hint, cause: error });
   }
 }

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { diskError, errnoOf } from '../../daemon/home/disk-errors.ts';
-import { concatBytes, wipe } from '../../protocol/bytes.ts';
+import { copyBytes, joinBytes } from '../../protocol/bytes.ts';
 import { HushError } from '../../protocol/errors.ts';
 import { shellWord } from '../../protocol/shell-word.ts';
 import { pathFor, type Found, type Harvest, type Naming } from './candidates.ts';
@@ -62,7 +62,7 @@ export async function harvestPasswordStore(request: StoreRequest): Promise<Store
     }
     return { found, problems, references: 0, empty, shortened };
   } catch (error) {
-    wipe(...found.map(({ value }) => value));
+    for (const { value } of found) value.fill(0);
     throw error;
   }
 }
@@ -85,7 +85,7 @@ function valueOf(
   const feed = shown.subarray(0, end).indexOf(lineFeed);
   const isBlock = keyBlock.every((byte, at) => shown[at] === byte);
   const isShort = feed >= 0 && !whole && !isBlock;
-  const value = concatBytes(shown.subarray(0, isShort ? feed : end));
+  const value = copyBytes(shown.subarray(0, isShort ? feed : end));
   shown.fill(0);
   return { value, isShort };
 }
@@ -119,7 +119,11 @@ async function entriesOf(program: PasswordStore): Promise<Listing> {
       .sort();
     return { entries, show: ['show'] };
   } catch (error) {
-    throw diskError(`cannot list the password store ${folder}`, error);
+    throw diskError(
+      `cannot list the password store ${folder}`,
+      error,
+      `where it is elsewhere: PASSWORD_STORE_DIR=FOLDER hush import --from ${program}`,
+    );
   }
 }
 
@@ -162,8 +166,8 @@ function run(
     const chunks: Buffer[] = [];
     let length = 0;
     const take = (): Uint8Array => {
-      const bytes = concatBytes(...chunks);
-      wipe(...chunks);
+      const bytes = joinBytes(chunks);
+      for (const chunk of chunks) chunk.fill(0);
       return bytes;
     };
     child.stdout.on('data', (chunk: Buffer) => {
@@ -172,7 +176,7 @@ function run(
       if (length > mostBytes) child.kill();
     });
     child.on('error', (error) => {
-      wipe(...chunks);
+      for (const chunk of chunks) chunk.fill(0);
       const missing = errnoOf(error) === 'ENOENT';
       reject(
         missing

@@ -1,4 +1,3 @@
-import { wipe } from '../../protocol/bytes.ts';
 import { withDaemon } from '../daemon.ts';
 import { countText } from '../format.ts';
 import type { Output } from '../output.ts';
@@ -48,7 +47,7 @@ export async function importValues(
     });
     await tell(planned, { profile, dryRun: dryRun === true, references, empty }, output);
   } finally {
-    wipe(...found.map(({ value }) => value));
+    for (const { value } of found) value.fill(0);
   }
 }
 

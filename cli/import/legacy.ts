@@ -40,9 +40,12 @@ export async function importLegacy(
       const request = { profile, key, ...(overwrite ? { overwrite } : {}) };
       const checked = await passThrough(daemon, file, { ...request, check: true }, status, 'checked');
       return check ? checked : await passThrough(daemon, file, request, status, 'stored');
-    });
+    }).finally(status.clear);
     const verb = check ? 'can be imported' : counts.stored === 1 ? 'is imported' : 'are imported';
-    const already = counts.already === 0 ? '' : `, ${counts.already} were there already`;
+    const already =
+      counts.already === 0
+        ? ''
+        : `, ${counts.already} ${counts.already === 1 ? 'was' : 'were'} there already`;
     await output.facts({ profile, checked: check, ...counts }, [
       `${countText(counts.stored, 'value')} ${verb}${already}`,
     ]);
@@ -50,7 +53,6 @@ export async function importLegacy(
       await output.note('they are under the legacy key still: hush keys rotate seals them anew');
     }
   } finally {
-    status.clear();
     key.fill(0);
   }
 }
@@ -76,7 +78,7 @@ async function passThrough(
       throw refusedLine(lines, answer.refused.length, first, stored, request.check === true);
     stored += answer.stored;
     already += answer.already;
-    status.show(() => `${stored + already} values ${verb}`);
+    status.show(() => `${countText(stored + already, 'value')} ${verb}`);
   }
   return { stored, already };
 }

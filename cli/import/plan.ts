@@ -20,8 +20,8 @@ export async function planOf(
     op: 'secret.get',
     params: { profile, path, allowExpired: true },
   }));
-  const outcomes = await askInBatches(daemon, items);
   const { valueBytes } = await daemon.limits();
+  const outcomes = await askInBatches(daemon, items);
   const problems = candidates.flatMap(({ path, value }) =>
     value.length > valueBytes ? [named(path, tooLarge(value.length, valueBytes))] : [],
   );

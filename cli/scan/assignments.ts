@@ -55,8 +55,9 @@ function visitFlow(text: string, from: number, end: number, given: string, visit
     else if (code === slash && text.charCodeAt(at + 1) === slash) at = endOfLine(text, at, end);
     else if (code === hash) at = endOfLine(text, at, end);
     else if (code === slash && text.charCodeAt(at + 1) === star) {
-      const close = text.indexOf('*/', at + 2);
-      at = close < 0 ? end : close + 2;
+      // Not behind `end`: in a list, which has no such comments, each line would look through all of the rest.
+      const close = text.slice(at + 2, end).indexOf('*/');
+      at = close < 0 ? end : at + close + 4;
     } else {
       const quoted = isQuote(code);
       const start = quoted ? at + 1 : at;

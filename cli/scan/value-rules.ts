@@ -130,7 +130,7 @@ const hasMixture = (value: string): boolean =>
   /\d/.test(value) && /[a-z]/.test(value) && /[A-Z]/.test(value) && !/^\/|\/[a-z]{3,12}\//.test(value);
 
 /** Shannon's entropy of the characters of a text (latin1), in bits a character. */
-export function entropyOf(text: string): number {
+function entropyOf(text: string): number {
   const counts = new Uint16Array(256);
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at) & 0xff;

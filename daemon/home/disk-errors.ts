@@ -15,11 +15,11 @@ export function errnoOf(error: unknown): string | undefined {
 
 /**
  * The error for a failed system call: UNAVAILABLE, `<what>: <the system's reason>`. The reason holds no path, so that
- * it is fit for a peer if `what` is.
+ * it is fit for a peer if `what` is. `otherwise` is the hint where that reason has none of its own.
  */
-export function diskError(what: string, error: unknown): HushError {
+export function diskError(what: string, error: unknown, otherwise?: string): HushError {
   if (error instanceof HushError) return error;
-  const hint = hints[errnoOf(error) ?? ''];
+  const hint = hints[errnoOf(error) ?? ''] ?? otherwise;
   return new HushError('UNAVAILABLE', `${what}: ${reasonOf(error)}`, {
     ...(hint === undefined ? {} : { hint }),
     cause: error,

@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { HushError } from '../../protocol/errors.ts';
+import { shellWord } from '../../protocol/shell-word.ts';
 import { newBytes, wipe } from '../memory/plain-bytes.ts';
 import { diskError, errnoOf } from './disk-errors.ts';
 import { openSafeFile } from './safety.ts';
@@ -51,7 +52,7 @@ export function readRegularFile(path: string, maxBytes: number): Uint8Array<Arra
       closeSync(fd);
     }
   } catch (error) {
-    throw diskError(`cannot read ${path}`, error);
+    throw diskError(`cannot read ${path}`, error, `ls -ld ${shellWord(path)}`);
   }
 }
 

@@ -24,9 +24,16 @@ export interface SafetyProblem {
 
 type Kind = 'file' | 'folder';
 
+/** Folders that other programs need as they are: whoever has named one by mistake must not be told to close it. */
+const ofSystem =
+  /^\/(?:bin|boot|dev|etc|home|lib\w*|media|mnt|opt|proc|run|sbin|srv|sys|tmp|(?:usr|var)(?:\/[^/]+)?)?$/;
+
 /** What is unsafe about a folder, a symlink taken as itself; nothing if it does not exist. */
 export function folderProblems(path: string): readonly SafetyProblem[] {
-  return problemsAt(path, 'folder');
+  const problems = problemsAt(path, 'folder');
+  if (!ofSystem.test(path)) return problems;
+  const hint = `choose a folder of its own in place of ${shellWord(path)}`;
+  return problems.map((problem) => ({ ...problem, hint }));
 }
 
 /** What is unsafe about a file, a symlink taken as itself; nothing if it does not exist. */
@@ -37,7 +44,7 @@ export function fileProblems(path: string): readonly SafetyProblem[] {
 /** The UNSAFE_MODE error that reports problems; their mending commands stand in its hint, joined by `&&`. */
 export function unsafeError(problems: readonly SafetyProblem[]): HushError {
   return new HushError('UNSAFE_MODE', problems.map(({ message }) => message).join('; '), {
-    hint: problems.map(({ hint }) => hint).join(' && '),
+    hint: [...new Set(problems.map(({ hint }) => hint))].join(' && '),
   });
 }
 

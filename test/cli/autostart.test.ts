@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openShell } from './hush.ts';
@@ -7,7 +7,7 @@ import { openShell } from './hush.ts';
 const passphrase = 'correct horse battery staple';
 const started = /^hush: note: no daemon ran: started hushd, pid \d+\n/;
 
-test('with [cli] autostart a command that finds no daemon starts it, and says so; status and lock never do', async (t) => {
+test('with [cli] autostart a command that finds no daemon starts it, and says so; status, lock and scan never do', async (t) => {
   const { home, run } = openShell(t);
   const without = await run('hush list');
   assert.deepEqual([without.code, without.stderr.split('\n')[1]], [3, 'hush: hint: hush start']);
@@ -38,6 +38,12 @@ test('with [cli] autostart a command that finds no daemon starts it, and says so
     [4, true],
     quiet.stderr,
   );
+
+  await run('hush stop');
+  writeFileSync(join(home, '.env'), 'A=hush://default/global/a\n', { mode: 0o600 });
+  assert.match((await run(`hush scan ${home}/.env`)).stderr, /1 reference was not checked/);
+  const key = await run('hush door ssh-agent --public global/ssh.key');
+  assert.deepEqual([key.code, started.test(key.stderr)], [4, true], key.stderr);
 });
 
 test('a daemon that cannot start says why, and the daemon of an enrolled client is none to start', async (t) => {

@@ -3,9 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, lstatSync, readFileSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
+import { complete } from '../../cli/completion/complete.ts';
 import { commandTree, leavesOf } from '../../cli/completion/tree.ts';
 import { completionScript, shells, type Shell } from '../../cli/completion/scripts.ts';
-import { homeAt } from '../support/daemon.ts';
+import { recordsIn } from '../security/facts.ts';
+import { homeAt, startUnlocked } from '../support/daemon.ts';
 import { openShell, type Shell as Hush } from './hush.ts';
 import { openWindow } from './tmux.ts';
 import { openUnlocked } from './unlocked.ts';
@@ -189,6 +191,46 @@ ask hush get global/db ''
       });
     },
   );
+});
+
+test('of more names than are kept, those that begin as typed are found, page by page if it takes long', async (t) => {
+  // A page is of 256 at most.
+  const { client, home } = await startUnlocked(t);
+  const value = new Uint8Array(1);
+  const all = Array.from({ length: 700 }, (_, index) => `global/${index % 7 === 0 ? 'db' : 'app'}-${index}`);
+  const sets = all.map((path) => ({ op: 'secret.set' as const, params: { path, value } }));
+  assert.ok((await client.batch(sets)).every(({ ok }) => ok !== undefined));
+  const starting = (start: string): string[] => all.filter((path) => path.startsWith(start)).sort();
+  const ask = (word: string, bounds = { mostNames: 300, askingMs: Infinity }): Promise<readonly string[]> =>
+    complete(['secret', word], home.env, bounds);
+  const questions = (): number =>
+    recordsIn(join(home.folder, 'audit', 'profiles', 'default')).filter(
+      ({ event }) => event === 'secret.paths',
+    ).length;
+  const cache = join(home.folder, 'cache');
+  const kept = (): string => readFileSync(join(cache, readdirSync(cache)[0] ?? ''), 'utf8');
+
+  assert.deepEqual(await ask('global/db-'), starting('global/db-'));
+  assert.equal(questions(), 3, 'each page is asked for once');
+  assert.equal(kept(), ['hush-names 1 global/db-', ...starting('global/db-'), ''].join('\n'));
+  assert.deepEqual(await ask('global/db-1'), starting('global/db-1'));
+  assert.equal(questions(), 3, 'what is typed on is among those that are kept');
+
+  const one = { mostNames: 300, askingMs: 0 };
+  const found = [
+    await ask('global/app-', one),
+    await ask('global/app-', one),
+    await ask('global/app-5', one),
+  ];
+  assert.equal(questions(), 6, 'it goes on where it has stopped');
+  assert.ok(found[0] !== undefined && found[0].length > 0 && found[0].length < 257);
+  assert.deepEqual(found[2], starting('global/app-5'));
+
+  const some = await ask('global/');
+  assert.ok(some.length >= 300 && some.length < 700);
+  assert.deepEqual(await ask('global/'), some);
+  assert.deepEqual(await ask('global/app-6'), starting('global/app-6'));
+  assert.deepEqual(await ask('global/app-6\nglobal/'), []);
 });
 
 test('has nothing to say without a daemon, and no names where the config forbids it', async (t) => {

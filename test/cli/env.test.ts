@@ -186,7 +186,11 @@ describe('hush env', () => {
       const refused = await shell.run(`hush env --format ${format}`);
       assert.deepEqual([refused.code, refused.stdout], [2, '']);
       assert.match(refused.stderr, /^hush: error: BYTES \(global\/bytes\): it is not valid UTF-8/);
+      assert.match(refused.stderr, /hush: hint: take --format shell/);
     }
+    await client.set('global/bytes', Uint8Array.of(0, 255));
+    const neither = await shell.run('hush env --format json');
+    assert.match(neither.stderr, /it is not valid UTF-8, which JSON is\n.*\nhush: hint: give it as a file/);
     await client.delete('global/bytes');
   });
 

@@ -49,6 +49,11 @@ describe('the help of every command', () => {
     assert.deepEqual(lacking, []);
   });
 
+  test('shows no default that is empty or in a unit of its own', async () => {
+    const wrong = (await everyCommand()).filter((command) => /\(default: (?!")/.test(helpOf(command)));
+    assert.deepEqual(wrong.map(wordsOf), []);
+  });
+
   test('names only commands and options that there are', async () => {
     const all = await everyCommand();
     const unknown = all.flatMap((command) => unknownIn(helpOf(command).split(/^Examples:$/m)[1] ?? '', all));

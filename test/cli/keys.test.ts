@@ -185,6 +185,8 @@ describe('hush import --legacy', () => {
     assert.deepEqual(jsonLines(again.stdout), [
       { profile: 'default', checked: false, stored: 0, already: 2 },
     ]);
+    const { screen } = await shell.type(`hush import --legacy ${file} --key-file ${keyFile} --check`, []);
+    assert.ok(screen.endsWith('\r\x1b[K0 values can be imported, 2 were there already\r\n'), screen);
 
     const needed = await shell.run('hush keys retire 1 --legacy');
     assert.equal(needed.code, 10);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { openShell } from './hush.ts';
 
@@ -16,6 +17,11 @@ describe('a command line that cannot be carried out', () => {
       ['hush get global/a -p', "option '-p, --profile <name>' needs a value", 'hush help get'],
       ['hush keys', 'one of its subcommands is needed', 'hush help keys'],
       ['hush keys turn', 'there is no such subcommand', 'hush help keys'],
+      ['hush -p work keys', 'one of its subcommands is needed', 'hush help keys'],
+      ['hush door age turn', 'there is no such subcommand', 'hush help door age'],
+      ['hush door age', 'one of its subcommands is needed', 'hush help door age'],
+      ['hush door age new', 'PATH is missing', 'hush help door age new'],
+      ['hush -p work door age --quiet new', 'PATH is missing', 'hush help door age new'],
       ['hush keys rotate --wrong', "there is no option '--wrong'", 'hush help keys rotate'],
       [
         'hush keys rotate --keyring a.b',
@@ -28,6 +34,7 @@ describe('a command line that cannot be carried out', () => {
         'a tenant is 1 to 128 characters',
       ],
       ['hush keys retire 4294967296', 'that is not the version of a key', 'hush help keys retire'],
+      ['hush import --from hunter2', '--from is one of pass, gopass, env', 'hush help import'],
       ['hush slot group alice', 'a group has two to four slots', 'hush help slot group'],
       ['hush set global/a --reveal', '--reveal goes with --generate', 'hush help set'],
       ['hush set global/a --generate 0', 'the length after --generate is 1 to 4096', 'hush help set'],
@@ -56,6 +63,21 @@ describe('a command line that cannot be carried out', () => {
       const stderr = `hush: error: ${message}\nhush: hint: ${hint}\n`;
       assert.deepEqual(await run(line), { code: 2, stdout: '', stderr }, line);
     }
+  });
+
+  test('leaves nothing behind where the path of a socket would be too long, and says how to name another', async (t) => {
+    const { run, home } = openShell(t);
+    const long = join(home, 'x'.repeat(92 - home.length));
+    mkdirSync(long, { mode: 0o700 });
+    const ended = await run('hush door ssh-agent -- true', { env: { HUSH_HOME: long } });
+    assert.equal(ended.code, 2);
+    assert.match(ended.stderr, /longer than 107 bytes\nhush: hint: hush door ssh-agent --socket PATH\n$/);
+    assert.deepEqual(readdirSync(long), []);
+  });
+
+  test('ends with its own exit code where standard error takes nothing', async (t) => {
+    const { runScript } = openShell(t);
+    assert.equal((await runScript('hush frobnicate 2> /dev/full')).code, 2);
   });
 
   test('is told as JSON on standard error with --json', async (t) => {

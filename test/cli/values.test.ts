@@ -83,11 +83,44 @@ test('values and versions', async (t) => {
       const missing = await run(`hush set global/none --file ${home}/none`);
       assert.deepEqual(
         missing,
-        refused(1, `cannot read ${home}/none: no such file or directory`, 'hush doctor'),
+        refused(1, `cannot read ${home}/none: no such file or directory`, `ls -ld ${home}/none`),
       );
       const folder = await run(`hush set global/none --file ${home}`);
       assert.deepEqual([folder.code, folder.stdout], [2, '']);
       assert.match(folder.stderr, /is no regular file/);
+    },
+  );
+
+  await t.test('a value that nobody gave is refused, and an empty one told', async () => {
+    for (const closed of ['</dev/null', '<&-']) {
+      assert.deepEqual(
+        await shell.runScript(`hush set global/job ${closed}`),
+        refused(
+          2,
+          'standard input is closed, or /dev/null',
+          "pipe the value in; for an empty one: printf '' | hush set PATH",
+        ),
+      );
+    }
+    assert.deepEqual(
+      await shell.runScript("printf '' | hush set global/job"),
+      done('global/job is kept, version 1\n', 'hush: note: the value is empty\n'),
+    );
+    const pipe = await shell.runScript('mkfifo job; hush set global/job --file job');
+    assert.match(pipe.stderr, /job is no regular file\nhush: hint: .*: hush set PATH < FILE\n$/);
+  });
+
+  await t.test(
+    'no hint asks for a link of the system to be removed, or for a folder to be replaced',
+    async () => {
+      await keep('global/a', 'hunter2');
+      const link = await run('hush get global/a --output /dev/stdout');
+      assert.deepEqual([link.code, link.stdout], [10, '']);
+      assert.match(link.stderr, /hint: name a file; > sends standard output elsewhere\n$/);
+      assert.deepEqual(
+        await run(`hush get global/a --output ${home}`),
+        refused(10, `${home} is a folder`, 'name a file in it'),
+      );
     },
   );
 
@@ -108,6 +141,8 @@ test('values and versions', async (t) => {
     assert.equal(readFileSync(join(home, 'outside', 'precious'), 'utf8'), 'precious');
     const nowhere = await run(`hush get global/a --output ${home}/nowhere/file`);
     assert.match(nowhere.stderr, /there is no folder .*\nhush: hint: mkdir -p /);
+    const inFile = await run(`hush get global/a --output ${home}/outside/precious/file`);
+    assert.match(inFile.stderr, /^hush: error: cannot write .*\/file: not a directory$/m);
     assert.deepEqual(readdirSync(join(home, 'outside')), ['precious']);
   });
 

@@ -98,6 +98,14 @@ describe('A14: safety of folders', () => {
     checkDirectory(path);
   });
 
+  test('nobody is told to close a folder of the system', () => {
+    for (const path of ['/', '/tmp', '/etc', '/var/lib']) {
+      const problems = folderProblems(path);
+      assert.notEqual(problems.length, 0, path);
+      for (const { hint } of problems) assert.equal(hint, `choose a folder of its own in place of ${path}`);
+    }
+  });
+
   test('a file in place of a folder is refused', () => {
     const path = newFile('file');
     assert.match(folderProblems(path)[0]?.message ?? '', /is not a folder/);

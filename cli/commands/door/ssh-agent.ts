@@ -8,7 +8,7 @@ import { badUsage } from '../../usage.ts';
 interface SshAgentOptions extends ProfileOption {
   readonly socket?: string;
   readonly only?: readonly string[];
-  readonly wait: number;
+  readonly wait?: number;
   readonly public?: string;
   readonly generate?: string;
   readonly type?: string;
@@ -30,12 +30,7 @@ export function defineSshAgent(door: Command, { output, finish }: Session): void
       'offer these keys: SCOPE/NAME, with `*` (else global/ssh.*); may be given again',
       (text: string, texts: readonly string[] | undefined) => [...(texts ?? []), text],
     )
-    .option(
-      '--wait <time>',
-      `how long a signature waits for an approval (${usualWait})`,
-      waitOf,
-      waitOf(usualWait),
-    )
+    .option('--wait <time>', `how long a signature waits for an approval (${usualWait})`, waitOf)
     .option('--public <path>', "print the key's public half, as authorized_keys takes it, and end")
     .option('--generate <path>', 'make a key, keep it there, print its public half, and end')
     .option('--type <type>', 'with --generate: ed25519 (the default) or rsa')
@@ -64,7 +59,7 @@ export function defineSshAgent(door: Command, { output, finish }: Session): void
           profile: profileOf(options, process.env),
           patterns: options.only ?? usualPatterns,
           socket: socket === undefined ? undefined : resolve(socket),
-          waitMs: options.wait,
+          waitMs: options.wait ?? waitOf(usualWait),
           command,
           output,
         }),

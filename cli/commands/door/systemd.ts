@@ -5,7 +5,7 @@ import { profileOf, type ProfileOption } from '../../target.ts';
 
 interface SystemdOptions extends ProfileOption {
   readonly socket?: string;
-  readonly map: readonly string[];
+  readonly map?: readonly string[];
 }
 
 /** `hush door systemd`: the server behind `LoadCredential=`. */
@@ -17,15 +17,14 @@ export function defineSystemd(door: Command, { output }: Session): void {
     .option(
       '--map <unit=scope>',
       'keep the credentials of a unit in another scope than pr:UNIT; may be given again',
-      (text: string, texts: readonly string[]) => [...texts, text],
-      [],
+      (text: string, texts: readonly string[] | undefined) => [...(texts ?? []), text],
     )
     .addHelpText('after', examples)
     .action(async (options: SystemdOptions) => {
       const { runDoor } = await import('../../doors/systemd/run.ts');
       await runDoor({
         profile: profileOf(options, process.env),
-        maps: options.map,
+        maps: options.map ?? [],
         socket: options.socket === undefined ? undefined : resolve(options.socket),
         output,
       });

@@ -160,6 +160,15 @@ describe('an edit of a config file', () => {
     );
   });
 
+  test('of YAML in which a key stands twice is refused', async () => {
+    const read = await readerOf('yaml');
+    for (const text of ['a: 1\nb:\n  c: 2\n  "c": 3\n', '- {a: 1, a: 2}\n']) {
+      assert.throws(() => read(text), { code: 'BAD_REQUEST', message: /: duplicate key$/ });
+    }
+    assert.equal(read('a: {c: 1}\nb: {c: 2}\n---\na: 3\n').leaves.length, 3);
+    assert.equal(read('"1": b\n1: c\n').leaves.length, 2);
+  });
+
   test('of TOML changes that one value, in tables, lists of tables and all kinds of strings', async () => {
     const literal = (value: string): string => {
       if (/[\u0000-\u0008\u000a-\u001f\u007f']/u.test(value))

@@ -15,8 +15,11 @@ import {
 import { join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import { readForEdit, writeBeside } from '../../../cli/configure/edited-file.ts';
+import { keepFor } from '../../../cli/configure/keep.ts';
+import { targetOf } from '../../../cli/target.ts';
 import { connect, type HushClient } from '../../../client/index.ts';
 import { readAcl, writeAcl } from '../../../native/acl.ts';
+import { HushError } from '../../../protocol/errors.ts';
 import { eventually } from '../../security/facts.ts';
 import { openShell, type Ended, type Shell } from '../hush.ts';
 import { assertShown, commandsIn, pageOf, sectionOf } from '../shown.ts';
@@ -170,6 +173,7 @@ describe('out of plain files', () => {
         [`${put('j.json', '{"a": secret')} a`, 2, /j\.json: it is no JSON at line 1, column 7/],
         [`${put('k.env', Buffer.from([0x58, 0x3d, 0xff]))} X`, 2, /is not UTF-8/],
         [`${put('l.env', 'X=\n')} X`, 2, /X is empty/],
+        [`${put('n.env', 'X=hush://default/X\n')} X`, 2, /X is a malformed reference\n.*: write hush:/],
         [`${put('m.json', '{"a": "secret\\ud800"}')} a`, 2, /a has half of a character/],
         [`${put('m.env', 'X=secret\n')} X --backup`, 10, /m\.env\.bak exists already\n.*: move it away/],
       ];
@@ -264,6 +268,23 @@ describe('out of plain files', () => {
         false,
       );
       await assert.rejects(client.get('global/RACED'), { code: 'NOT_FOUND' });
+    });
+
+    test('never takes back what somebody else has written meanwhile', async () => {
+      for (const force of [false, true]) {
+        const target = targetOf(`global/undone-${force}`, {}, {});
+        if (force) await client.set(target.path, Buffer.from('before'));
+        const kept = await keepFor(client, target, new TextEncoder().encode('mine'), force);
+        await client.set(target.path, Buffer.from('theirs'));
+        const told = await kept.takeBack(new HushError('CONFLICT', 'the file was changed', { hint: '' }));
+        assert.ok(told instanceof HushError);
+        assert.equal(
+          told.message,
+          `the file was changed; and ${target.path} was changed meanwhile, and stays as it is`,
+        );
+        assert.equal(told.hint, `hush history ${target.path}`);
+        assert.equal(await valueOf(target.path), 'theirs');
+      }
     });
   });
 
@@ -461,6 +482,10 @@ describe('out of plain files', () => {
           'hush: note: 6 findings in 1 file, 1 ignored\n',
       );
       assert.equal(code, 1);
+      const again = await shell.runScript(`cd ${tree} && hush scan . ./app.toml ${tree}/app.toml`);
+      assert.match(again.stderr, /note: 6 findings in 1 file, 1 ignored\n$/);
+      const { screen } = await shell.type(`hush scan ${tree}`, []);
+      assert.ok(screen.startsWith(`\r\x1b[K0 files looked through\r\x1b[K${tree}/app.toml:1:1: `), screen);
     });
   });
 });
